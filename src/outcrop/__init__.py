@@ -1,0 +1,1 @@
+"""Outcrop: a SQL warehouse in which large language models are SQL functions."""

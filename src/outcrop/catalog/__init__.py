@@ -1,0 +1,1 @@
+"""What exists: tables, views, external models; durable, inside the warehouse file."""

@@ -1,0 +1,1 @@
+"""The runtime: invocations, the journal, limits, retries, budgets, and the gateway to models."""

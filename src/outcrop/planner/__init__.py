@@ -1,0 +1,1 @@
+"""Statement to staged plan; pure functions, no I/O."""

@@ -1,0 +1,1 @@
+"""Token prices as data, dated, with the user's overrides."""

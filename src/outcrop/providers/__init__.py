@@ -1,0 +1,1 @@
+"""One file per model API behind `base.py`."""

@@ -1,0 +1,128 @@
+"""What every model API looks like to the runtime: one request in, one completion or error out.
+
+A provider sends **exactly one** request for one call of `complete`: no retries of its own, no
+queue of its own. Retrying, pacing, budgets and the journal belong to `inference`, which is the
+only caller. Errors are those of `outcrop.errors`: a subclass of `TransientProviderError` where the
+same request may succeed later, of `TerminalProviderError` where it would not.
+
+The neutral form of a request is that of Bedrock's Converse API (Amazon Bedrock API reference,
+"Converse"), since that is what Redshift's UNIFIED request type is. A RAW request is the body of
+one model family; `providers/families` turns it into the neutral form for every provider that is
+not Bedrock, and the answer back into the family's form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol, TypeAlias
+
+# A JSON object whose shape is checked where it is read, not by the type checker.
+JsonObject: TypeAlias = Mapping[str, Any]
+
+
+class RequestType(StrEnum):
+    """The two forms of request that CREATE EXTERNAL MODEL knows."""
+
+    UNIFIED = "UNIFIED"
+    RAW = "RAW"
+
+
+# Converse's inferenceConfig: the names that UNIFIED requests may carry (case sensitive), with the
+# Python types of their values. Source: Bedrock API reference, "InferenceConfiguration".
+INFERENCE_CONFIG_KEYS: Mapping[str, tuple[type, ...]] = {
+    "maxTokens": (int,),
+    "temperature": (int, float),
+    "topP": (int, float),
+    "stopSequences": (list,),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TokenUsage:
+    """Tokens that a provider counted, and bills, for one completion."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderRequest:
+    """One request to one model.
+
+    `body` is, for UNIFIED, the members of a Converse request without `modelId` (`messages`,
+    `system`, `inferenceConfig`, `additionalModelRequestFields`, `outputConfig`); for RAW, the body
+    of an InvokeModel request in the model family's own form. `timeout_s` bounds the whole request,
+    from connecting to the last byte.
+    """
+
+    model_id: str
+    request_type: RequestType
+    body: JsonObject
+    timeout_s: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What a provider answered.
+
+    `response` is a Converse response (`output.message.content[]`, `stopReason`, `usage`,
+    `metrics.latencyMs`) for a UNIFIED request, whatever the provider; for a RAW request it is the
+    model family's own JSON. `usage` is None where the family reports none.
+    """
+
+    response: JsonObject
+    usage: TokenUsage | None
+    latency_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class RateHeaders:
+    """What a provider's response headers say of its quotas; None where it is silent."""
+
+    requests_limit: int | None = None
+    requests_remaining: int | None = None
+    tokens_limit: int | None = None
+    tokens_remaining: int | None = None
+    reset_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderConfig:
+    """One provider as `outcrop.toml` (or a built-in default) describes it.
+
+    `name` is what routes and `ENDPOINT` refer to; `kind` chooses the file that speaks to it
+    (`bedrock`, `openai`, `anthropic`, `gguf`, `scripted`). `options` are the kind's own keys,
+    checked by that kind when it is built.
+    """
+
+    name: str
+    kind: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Provider(Protocol):
+    """A model API. Built by `warehouse.py`, used by `inference/gateway.py`, by nobody else."""
+
+    name: str
+
+    @property
+    def concurrency_max(self) -> int | None:
+        """Requests that make sense in flight at once (a local model's slots); None: no limit."""
+        ...
+
+    async def complete(self, request: ProviderRequest) -> Completion:
+        """Send `request` once and return the completion.
+
+        Raises `Throttled`, `Unavailable`, `TimedOut` (transient; `possibly_paid` is true where the
+        model may have run), or `Rejected`, `AuthFailed`, `ModelNotFound` (terminal). A blocked,
+        empty or cut answer is a completion, since it was paid for, not an error.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close connections and release the model. Safe to call twice."""
+        ...

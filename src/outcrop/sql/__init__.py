@@ -1,0 +1,1 @@
+"""Text to statement: the Redshift dialect, our own statements, Redshift's semantics."""
