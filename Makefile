@@ -1,0 +1,98 @@
+# Every target sets up what it needs: Debian (or any Linux) with Python 3.11, pip and make is enough.
+# What is installed lives in .venv; the local model in the user's cache (OUTCROP_MODELS).
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --no-print-directory
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+MODEL := smollm2-135m-instruct
+
+# Debian's packages that the tests need, beyond Python: git, since they check the tracked files.
+APT_PACKAGES := git
+
+# pytest takes more arguments from here: make test ARGS="tests/slt -x"
+ARGS ?=
+
+# $(call pip,what is said,arguments): pip writes to a log, of which the end is shown if pip fails.
+define pip
+	@echo "$(1)"
+	@$(BIN)/python -m pip install --disable-pip-version-check $(2) >$(VENV)/pip.log 2>&1 \
+	  || { echo "pip failed; the end of $(VENV)/pip.log:" >&2; tail -n 40 $(VENV)/pip.log >&2; exit 1; }
+endef
+
+.PHONY: help demo test check lint format bench clean system-packages models
+
+help: ## Say what there is to make
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: models ## Walk through the demo on a local model, in this machine alone
+	@$(BIN)/outcrop demo
+
+test: $(BIN)/.dev system-packages models ## Run all tests; ARGS= goes to pytest
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: lint ## Format, lint, types, import contracts, then all tests: what CI runs
+	@$(MAKE) test
+
+bench: $(BIN)/.dev models ## Print the benchmark tables
+	@$(BIN)/python -m benchmarks
+
+lint: $(BIN)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/mypy --strict tests/typing/api.py
+	$(BIN)/pyright tests/typing/api.py
+	$(BIN)/lint-imports --no-logo
+
+format: $(BIN)/.dev ## Format the code, and mend what ruff can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## Remove what make made (not the model)
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Debian splits ensurepip off Python, so the pip that is there fills the new environment.
+# --group needs pip 25.1.
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Outcrop needs Python 3.11 or later: make PYTHON=python3.11 ..." >&2; exit 1; }
+	@echo "Making the virtual environment $(VENV)"
+	@rm -rf $(VENV)
+	@$(PYTHON) -m venv --without-pip $(VENV)
+	@$(PYTHON) -m pip --disable-pip-version-check --python $@ install 'pip>=25.1' >$(VENV)/pip.log 2>&1 \
+	  || { tail -n 40 $(VENV)/pip.log >&2; rm -rf $(VENV); exit 1; }
+
+# Stamps: pip runs again only after a change of pyproject.toml.
+$(BIN)/.installed: pyproject.toml | $(BIN)/python
+	$(call pip,Installing Outcrop and what it needs,--editable '.[all]')
+	@touch $@
+
+$(BIN)/.dev: $(BIN)/.installed
+	$(call pip,Installing what the tests need,--group dev)
+	@touch $@
+
+# The second run fetches nothing: the model is there, and its sha256 is right.
+models: $(BIN)/.installed
+	@$(BIN)/outcrop models pull $(MODEL)
+
+# Installs only what is missing. Without root, it says what to install.
+system-packages:
+	@missing=""; for package in $(APT_PACKAGES); do \
+	  dpkg-query --show --showformat='$${Status}' $$package 2>/dev/null | grep -q 'ok installed' \
+	    || command -v $$package >/dev/null || missing="$$missing $$package"; \
+	done; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+	  echo "The tests need these packages of the system:$$missing" >&2; exit 1; fi; \
+	echo "Installing$$missing"; \
+	export DEBIAN_FRONTEND=noninteractive; \
+	{ apt-get update && apt-get install --yes --no-install-recommends $$missing; } >$(VENV)/apt.log 2>&1 \
+	  || { tail -n 20 $(VENV)/apt.log >&2; exit 1; }
