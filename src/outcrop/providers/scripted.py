@@ -4,9 +4,8 @@ It runs in process, needs no account and never sleeps unless it is told to, so t
 and benchmarks use the real interface instead of a mock. Three rules make its runs repeatable:
 
 * The answer depends on the prompt and the seed alone (`scripted_answer`), never on order or time.
-* A fault that a retry would not mend (`rejected`, `empty`, ...) is drawn for the prompt: the same
-  prompt always meets it. A transient one (`throttle`, `reset`, ...) is drawn for the prompt and
-  the number of its attempt, so that a retry may succeed.
+* A fault that a retry would not mend (`rejected`, `empty`, ...) is met by the same prompts each
+  time; after a transient one (`throttle`, `reset`, ...) a retry may succeed (`FaultDraw`).
 * A token is four characters, rounded up.
 
 Its options are in `scripted_options.py`.
@@ -37,15 +36,14 @@ from outcrop.providers.base import (
     TokenUsage,
 )
 from outcrop.providers.converse import output_schema_of, text_response
+from outcrop.providers.families.base import complete_raw, find_family
 from outcrop.providers.schema_answers import write_json
 from outcrop.providers.scripted_options import FAULTS, Rule, ScriptedOptions, parse_options
-from outcrop.providers.seeded import digest, draw_lognormal, pick, share
+from outcrop.providers.seeded import FaultDraw, digest, draw_lognormal
 
 CHARACTERS_PER_TOKEN = 4
 ANSWER_WORDS = 8
 GUARDRAIL_TEXT = "Sorry, the model cannot answer this question."
-# Prompts whose last attempt met a transient fault; past this many the oldest is forgotten.
-FAILING_PROMPTS_MAX = 100_000
 
 Sleep: TypeAlias = Callable[[float], Awaitable[None]]
 
@@ -70,10 +68,11 @@ class ScriptedProvider:
         self.options = options or ScriptedOptions()
         self.tally = Tally()
         self._sleep = sleep
-        self._attempts: dict[bytes, int] = {}
         rates = self.options.fault_rates.items()
-        self._transient = share({n: r for n, r in rates if FAULTS[n].is_transient})
-        self._lasting = share({n: r for n, r in rates if not FAULTS[n].is_transient})
+        self._faults = FaultDraw(
+            transient={n: r for n, r in rates if FAULTS[n].is_transient},
+            lasting={n: r for n, r in rates if not FAULTS[n].is_transient},
+        )
 
     @property
     def concurrency_max(self) -> int | None:
@@ -83,8 +82,6 @@ class ScriptedProvider:
     async def complete(self, request: ProviderRequest) -> Completion:
         """Answer `request` from the script; raises what its fault says."""
         if request.request_type is RequestType.RAW:
-            from outcrop.providers.families.base import complete_raw, find_family
-
             family = find_family(request.model_id, request.body)
             return await complete_raw(family, self.complete, request)
         tally = self.tally
@@ -103,11 +100,9 @@ class ScriptedProvider:
         prompt = prompt_text(request.body)
         self._check_context(prompt)
         key = digest(self.options.seed, request.model_id, prompt)
-        attempt = self._attempts.get(key, 0)
         rule = next((r for r in self.options.rules if r.pattern.search(prompt)), None)
-        fault = rule.fault if rule is not None else self._draw_fault(key, attempt)
-        self._note_attempt(key, attempt, fault)
-        latency_ms = self._draw_latency(key, attempt)
+        fault = rule.fault if rule is not None else self._faults.choose(key)
+        latency_ms = self._draw_latency(key)
         if latency_ms > request.timeout_s * 1_000:
             await self._sleep(request.timeout_s)
             fault = "timeout"
@@ -121,15 +116,11 @@ class ScriptedProvider:
         answer = self._write_answer(request.body, prompt, rule)
         return _complete(request.body, prompt, answer, fault, round(latency_ms))
 
-    def _draw_fault(self, key: bytes, attempt: int) -> str | None:
-        lasting = pick(self._lasting, key, "lasting")
-        return lasting or pick(self._transient, key, f"transient {attempt}")
-
-    def _draw_latency(self, key: bytes, attempt: int) -> float:
+    def _draw_latency(self, key: bytes) -> float:
         latency = self.options.latency
         if not latency.sigma:
             return latency.median_ms
-        return draw_lognormal(key, f"latency {attempt}", latency.median_ms, latency.sigma)
+        return draw_lognormal(key, "latency", latency.median_ms, latency.sigma)
 
     def _check_context(self, prompt: str) -> None:
         limit = self.options.context_tokens
@@ -139,14 +130,6 @@ class ScriptedProvider:
                 code="ValidationException",
                 hint="Shorten the prompt.",
             )
-
-    def _note_attempt(self, key: bytes, attempt: int, fault: str | None) -> None:
-        if fault is None or not FAULTS[fault].is_transient:
-            self._attempts.pop(key, None)
-            return
-        self._attempts[key] = attempt + 1
-        if len(self._attempts) > FAILING_PROMPTS_MAX:
-            del self._attempts[next(iter(self._attempts))]
 
     def _write_answer(self, body: JsonObject, prompt: str, rule: Rule | None) -> str:
         if rule is not None and rule.answer is not None:

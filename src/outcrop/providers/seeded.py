@@ -13,6 +13,9 @@ import statistics
 from collections.abc import Mapping
 from typing import TypeAlias
 
+# Requests whose last attempt met a transient fault; past this many the oldest is forgotten.
+FAILING_REQUESTS_MAX = 100_000
+
 # Names with the upper end of each one's share of the numbers from 0 to 1.
 Shares: TypeAlias = tuple[tuple[float, str], ...]
 
@@ -52,3 +55,30 @@ def pick(shares: Shares, key: bytes, purpose: str) -> str | None:
         return None
     number = draw(key, purpose)
     return next((name for upper, name in shares if number < upper), None)
+
+
+class FaultDraw:
+    """Chooses the fault, if any, that a request meets, at given rates.
+
+    A `lasting` fault is drawn for the request: the same request always meets it. A `transient` one
+    is drawn for the request and the number of attempts that failed before, so that a retry may
+    succeed; after a success the count starts again.
+    """
+
+    def __init__(self, *, transient: Mapping[str, float], lasting: Mapping[str, float]) -> None:
+        self._transient = share(transient)
+        self._lasting = share(lasting)
+        self._attempts: dict[bytes, int] = {}
+
+    def choose(self, key: bytes) -> str | None:
+        """Return the fault that the next attempt of the request with this `key` meets."""
+        lasting = pick(self._lasting, key, "lasting")
+        if lasting is not None or not self._transient:
+            return lasting
+        attempt = self._attempts.pop(key, 0)
+        fault = pick(self._transient, key, f"transient {attempt}")
+        if fault is not None:
+            self._attempts[key] = attempt + 1
+            if len(self._attempts) > FAILING_REQUESTS_MAX:
+                del self._attempts[next(iter(self._attempts))]
+        return fault

@@ -376,3 +376,31 @@ def test_bad_options_are_named(options: JsonObject, message: str, hint: str | No
     with pytest.raises(ConfigInvalid, match=message) as caught:
         build(ProviderConfig("double", "scripted", options))
     assert caught.value.hint == hint
+
+
+@pytest.mark.parametrize(
+    ("model_id", "body", "answer_at"),
+    [
+        ("amazon.titan-text-lite-v1", {"inputText": "hello"}, ("results", 0, "outputText")),
+        ("meta.llama3-8b-instruct-v1:0", {"prompt": "hello"}, ("generation",)),
+        (
+            "anthropic.claude-3-haiku-20240307-v1:0",
+            {
+                "anthropic_version": "bedrock-2023-05-31",
+                "max_tokens": 50,
+                "messages": [{"role": "user", "content": "hello"}],
+            },
+            ("content", 0, "text"),
+        ),
+    ],
+)
+def test_a_raw_request_is_answered_in_its_familys_form(
+    model_id: str, body: JsonObject, answer_at: tuple[str | int, ...]
+) -> None:
+    provider = provider_with()
+    request = ProviderRequest(model_id, RequestType.RAW, body)
+    found: Any = asyncio.run(provider.complete(request)).response
+    for step in answer_at:
+        found = found[step]
+    assert found == scripted_answer("hello")
+    assert provider.tally.requests == 1
