@@ -15,8 +15,9 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import platformdirs
 import pytest
+
+from outcrop.providers.model_store import FOLDER_VARIABLE, models_folder
 
 LEAK_GRACE_S = 5.0
 
@@ -79,12 +80,9 @@ def isolated_environment(environment: Mapping[str, str], home: Path) -> dict[str
     The model's cache is shared with the developer's, since it is large and its sha256 is checked.
     """
     isolated = {k: v for k, v in environment.items() if not k.startswith(_PERSONAL_PREFIXES)}
-    models = environment.get("OUTCROP_MODELS") or str(
-        platformdirs.user_cache_path("outcrop") / "models"
-    )
     return isolated | {
         "HOME": str(home),
-        "OUTCROP_MODELS": models,
+        FOLDER_VARIABLE: str(models_folder(environment)),
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_CONFIG_FILE": str(home / "no-aws-config"),
         "AWS_SHARED_CREDENTIALS_FILE": str(home / "no-aws-credentials"),

@@ -1,0 +1,122 @@
+"""The reference is complete: what users can type, set, read or meet is described there."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from outcrop import errors
+from outcrop.catalog.objects import RelationKind
+from outcrop.cli.main import build_parser
+from outcrop.config import SETTINGS
+from outcrop.providers.scripted_options import FAULTS
+from outcrop.sql import statements
+from outcrop.sql.functions import FUNCTIONS
+from outcrop.warehouse import Warehouse
+from tests.docs import documents
+
+# Statements whose words are not those of their class.
+_WORDS = {
+    statements.Query: ("SELECT",),
+    statements.Drop: (
+        "DROP TABLE",
+        "DROP VIEW",
+        "DROP MATERIALIZED VIEW",
+        "DROP SCHEMA",
+        "DROP MODEL",
+    ),
+    statements.ShowSetting: ("SHOW",),
+    statements.SetSetting: ("SET", "RESET"),
+    statements.Maintenance: ("VACUUM", "ANALYZE"),
+}
+
+# The parts of the error tree that are raised only as one of their kinds.
+_GROUPS = {
+    errors.Error,
+    errors.UserError,
+    errors.ResourceError,
+    errors.ProviderError,
+    errors.TransientProviderError,
+    errors.TerminalProviderError,
+    errors.InternalError,
+}
+
+
+def _subclasses(base: type) -> Iterator[type]:
+    for kind in base.__subclasses__():
+        if kind.__module__ in (errors.__name__, statements.__name__):
+            yield kind
+            yield from _subclasses(kind)
+
+
+def _statement_words() -> Iterator[str]:
+    for kind in _subclasses(statements.Statement):
+        default = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind.__name__).upper()
+        yield from _WORDS.get(kind, (default,))
+
+
+def _flags(parser: argparse.ArgumentParser, command: str) -> Iterator[str]:
+    """Yield each command, and each of its long flags, as the reference names them."""
+    yield f"`{command}`"
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, child in action.choices.items():
+                yield from _flags(child, f"{command} {name}")
+        else:
+            yield from (f"`{flag}" for flag in action.option_strings if flag.startswith("--"))
+
+
+def _undocumented(names: Iterable[str]) -> list[str]:
+    text = documents.reference_text()
+    assert text, "docs/reference/ has no page"
+    return [name for name in dict.fromkeys(names) if name not in text]
+
+
+def test_every_setting() -> None:
+    assert _undocumented([f"`{name}`" for name in SETTINGS]) == []
+
+
+def test_every_error_with_its_sqlstate() -> None:
+    lines = documents.reference_text().splitlines()
+    kinds = [kind for kind in _subclasses(errors.Error) if kind not in _GROUPS]
+    missing = [
+        f"{kind.__name__} {kind.sqlstate}"
+        for kind in kinds
+        if not any(f"`{kind.__name__}`" in line and kind.sqlstate in line for line in lines)
+    ]
+    assert missing == []
+
+
+def test_every_system_view(tmp_path: Path) -> None:
+    with Warehouse.open(tmp_path / "warehouse") as warehouse:
+        session = warehouse.open_session()
+        views = [r for r in session.catalog().relations if r.kind is RelationKind.SYSTEM_VIEW]
+        session.close()
+    assert {"stv_ml_model_info", "sys_llm_call", "sys_llm_detail"} <= {v.name.name for v in views}
+    names = [f"`{view.name.name}`" for view in views]
+    columns = [f"`{column.name}`" for view in views for column in view.columns]
+    assert _undocumented([*names, *columns]) == []
+
+
+def test_every_command_and_flag() -> None:
+    assert _undocumented(_flags(build_parser(), "outcrop")) == []
+
+
+def test_every_statement_has_a_heading() -> None:
+    headings = set(re.findall(r"^#+ (.+?)\s*$", documents.reference_text(), re.MULTILINE))
+    assert [words for words in _statement_words() if words not in headings] == []
+
+
+def test_every_function() -> None:
+    assert _undocumented([f"`{name}" for name in FUNCTIONS]) == []
+
+
+def test_every_section_of_the_configuration() -> None:
+    sections = ["settings", "providers", "routes", "roles", "prices", "copy"]
+    assert _undocumented([f"[{name}" for name in sections]) == []
+
+
+def test_every_fault() -> None:
+    assert _undocumented([f"`{name}`" for name in FAULTS]) == []
