@@ -2,7 +2,8 @@
 
 Queries and the plain statements of DML and DDL carry sqlglot's tree; the statements that sqlglot
 leaves opaque are parsed by us into the dataclasses below. Names are tuples of one to three parts,
-unfolded, as typed; `position` is where the statement starts in the script.
+unfolded, as typed; `position` is where the statement starts in the script, and every other place
+(of a node, a setting, an error) counts from the beginning of the script as well.
 """
 
 from __future__ import annotations
@@ -62,7 +63,10 @@ class Merge(Statement):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnSpec:
-    """A column of CREATE TABLE: the type as sqlglot parsed it, the attributes as typed."""
+    """A column of CREATE TABLE: the type as sqlglot parsed it, the attributes as typed.
+
+    `identity_seed` and `identity_step` are those of IDENTITY(seed, step).
+    """
 
     name: str
     datatype: exp.DataType
@@ -70,6 +74,8 @@ class ColumnSpec:
     default: exp.Expression | None = None
     encoding: str | None = None
     is_identity: bool = False
+    identity_seed: int = 1
+    identity_step: int = 1
     position: Position | None = None
 
 
@@ -245,3 +251,11 @@ class Maintenance(Statement):
 
     verb: str
     target: NameParts | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explain(Statement):
+    """EXPLAIN [option ...] statement; `options` are its words in upper case."""
+
+    options: tuple[str, ...]
+    statement: Statement

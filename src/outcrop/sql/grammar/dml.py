@@ -1,0 +1,56 @@
+"""INSERT, UPDATE, DELETE and MERGE: sqlglot's trees, checked to be what their first word says."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from sqlglot import exp
+
+from outcrop.sql.statements import Delete, Insert, Merge, Update
+from outcrop.sql.tokens import TokenCursor
+from outcrop.sql.trees import parse_tree
+
+T = TypeVar("T", bound=exp.Expr)
+
+
+def parse_insert(cursor: TokenCursor) -> Insert:
+    """Parse INSERT INTO table [(columns)] { VALUES ... | query | DEFAULT VALUES }."""
+    tree = _tree(cursor, exp.Insert)
+    return Insert(text=cursor.text, position=cursor.start, tree=tree)
+
+
+def parse_update(cursor: TokenCursor) -> Update:
+    """Parse UPDATE table SET ... [FROM ...] [WHERE ...]."""
+    tree = _tree(cursor, exp.Update)
+    for assignment in tree.expressions:
+        _mark_default(assignment)
+    return Update(text=cursor.text, position=cursor.start, tree=tree)
+
+
+def parse_delete(cursor: TokenCursor) -> Delete:
+    """Parse DELETE [FROM] table [USING ...] [WHERE ...]."""
+    tree = _tree(cursor, exp.Delete)
+    return Delete(text=cursor.text, position=cursor.start, tree=tree)
+
+
+def parse_merge(cursor: TokenCursor) -> Merge:
+    """Parse MERGE INTO table USING ... ON ... WHEN ..."""
+    tree = _tree(cursor, exp.Merge)
+    return Merge(text=cursor.text, position=cursor.start, tree=tree)
+
+
+def _mark_default(assignment: exp.Expr) -> None:
+    """Turn `column = DEFAULT` into what INSERT has for it: a variable, not a column."""
+    value = assignment.expression
+    if isinstance(value, exp.Column) and value.sql("outcrop").upper() in _DEFAULT_AS_COLUMN:
+        value.replace(exp.Var(this="DEFAULT"))
+
+
+_DEFAULT_AS_COLUMN = ("DEFAULT", '"DEFAULT"')
+
+
+def _tree(cursor: TokenCursor, kind: type[T]) -> T:
+    tree = parse_tree(cursor.script, cursor.tokens)
+    if not isinstance(tree, kind):
+        raise cursor.error(f"expected {kind.__name__.upper()}")
+    return tree
