@@ -75,3 +75,9 @@ def test_no_tracked_file_is_huge(repository: Path) -> None:
 )
 def test_the_pattern_finds_what_it_should(line: str, is_foreign: bool) -> None:
     assert bool(_FOREIGN.search(line)) is is_foreign
+
+
+def test_every_folder_of_tests_is_a_package(repository: Path) -> None:
+    """Otherwise two test files of one name, in two folders, would be one module to pytest."""
+    folders = {path.parent for path in (repository / "tests").rglob("test_*.py")}
+    assert [folder for folder in sorted(folders) if not (folder / "__init__.py").exists()] == []
