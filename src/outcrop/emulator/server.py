@@ -158,12 +158,14 @@ class Emulator:
     ) -> tuple[web.StreamResponse, Outcome]:
         call = self._reader.read(operation, model_id, content)
         answer = await self._runtime.answer(call)
-        reply = None if answer.response is None else model_reply(call, answer.response)
+        reply = None
+        if answer.response is not None:
+            reply = self._numbered(model_reply(call, answer.response))
         if answer.fault is not None:
             return await self._delivery.send_faulty(request, reply, answer.fault)
         if reply is None:
             raise ValueError("only a fault leaves a request without an answer")
-        return await self._send(request, reply), Outcome.ANSWERED
+        return await self._delivery.send(request, reply), Outcome.ANSWERED
 
     async def _count_tokens(
         self, request: web.BaseRequest, model_id: str, content: bytes
@@ -173,9 +175,11 @@ class Emulator:
         return await self._send(request, json_reply({"inputTokens": tokens}))
 
     async def _send(self, request: web.BaseRequest, reply: Reply) -> web.StreamResponse:
+        return await self._delivery.send(request, self._numbered(reply))
+
+    def _numbered(self, reply: Reply) -> Reply:
         number = f"{next(self._request_numbers):08x}-0000-4000-8000-000000000000"
-        headers = {**reply.headers, "x-amzn-RequestId": number}
-        return await self._delivery.send(request, replace(reply, headers=headers))
+        return replace(reply, headers={**reply.headers, "x-amzn-RequestId": number})
 
 
 _OPERATIONS = {operation.value: operation for operation in Operation}
