@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 from outcrop.errors import ConfigInvalid, InvalidParameter, UndefinedSetting, suggest
 
 CONFIG_FILE = "outcrop.toml"
+WAREHOUSE_VARIABLE = "OUTCROP_WAREHOUSE"
 
 SettingValue: TypeAlias = bool | int | float | str | None
 
@@ -270,6 +271,11 @@ class WarehouseConfig:
 
 
 _SECTIONS = ("settings", "providers", "routes", "roles", "prices", "copy")
+
+
+def default_warehouse(environment: Mapping[str, str]) -> Path:
+    """Return the warehouse that is opened where none is named: $OUTCROP_WAREHOUSE, or one here."""
+    return Path(environment.get(WAREHOUSE_VARIABLE) or "outcrop-warehouse")
 
 
 def load_config(path: Path) -> WarehouseConfig:

@@ -1,0 +1,156 @@
+"""`outcrop emulate bedrock`: serves Bedrock's API on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import textwrap
+from typing import TYPE_CHECKING
+
+from outcrop.cli.messages import Messages
+from outcrop.cli.usage import Commands, add_command
+from outcrop.emulator.faults import FAULTS
+from outcrop.errors import ResourceError
+from outcrop.providers.base import ProviderConfig
+from outcrop.providers.model_store import DEFAULT_MODEL
+
+if TYPE_CHECKING:
+    from outcrop.emulator.config import EmulatorConfig
+
+_DESCRIPTION = """\
+Serve the API of a model service on this machine, with its quotas, its errors
+and a ledger of what was paid. SDKs and Outcrop itself work against it.
+"""
+
+_BEDROCK_DESCRIPTION = """\
+Serve Amazon Bedrock's runtime API: Converse, ConverseStream, InvokeModel and
+CountTokens. GET /_dev/ledger says what was requested, paid, throttled and
+failed; DELETE resets it.
+"""
+
+_BEDROCK_EXAMPLES = """\
+  outcrop emulate bedrock --port 8080
+  export AWS_ENDPOINT_URL_BEDROCK_RUNTIME=http://127.0.0.1:8080
+  export AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any AWS_REGION=us-east-1
+
+  outcrop emulate bedrock --port 8080 --quota-rps 50 --fault throttling=0.1
+  outcrop emulate bedrock --port 8080 --backend gguf        a real small model
+"""
+
+
+def add_parser(commands: Commands) -> None:
+    """Add the command's arguments."""
+    parser = add_command(
+        commands,
+        "emulate",
+        summary="serve Amazon Bedrock's API on this machine",
+        description=_DESCRIPTION,
+        examples="  outcrop emulate bedrock --port 8080\n",
+    )
+    services = parser.add_subparsers(title="services", metavar="SERVICE", required=True)
+    bedrock = add_command(
+        services,
+        "bedrock",
+        summary="Amazon Bedrock's runtime: Converse, InvokeModel, CountTokens",
+        description=_BEDROCK_DESCRIPTION,
+        examples=f"{_BEDROCK_EXAMPLES}\nfaults:\n{_fault_names()}\n",
+    )
+    _add_options(bedrock)
+    bedrock.set_defaults(run=run)
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--port", type=_port, required=True, metavar="P", help="the port; 0 takes a free one"
+    )
+    answers = parser.add_argument_group("answers")
+    answers.add_argument(
+        "--backend",
+        choices=("scripted", "gguf"),
+        default="scripted",
+        help="who answers: a script (default) or a local model",
+    )
+    answers.add_argument("--latency-ms", type=float, default=0.0, metavar="N", help="added delay")
+    answers.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="of the scripted answers and the faults"
+    )
+    limits = parser.add_argument_group("limits and faults")
+    limits.add_argument(
+        "--quota-rps", type=float, metavar="N", help="requests a second, for each model"
+    )
+    limits.add_argument(
+        "--quota-tpm", type=float, metavar="N", help="tokens a minute, for each model"
+    )
+    limits.add_argument(
+        "--fault",
+        type=_fault,
+        action="append",
+        default=[],
+        metavar="NAME=RATE",
+        help="inject a fault at a rate from 0 to 1 (may be repeated)",
+    )
+
+
+def run(options: argparse.Namespace, messages: Messages) -> int:
+    """Serve until Ctrl-C or SIGTERM; return the exit code."""
+    from outcrop.emulator.server import serve
+
+    config = _config(options)
+
+    def announce(address: str) -> None:
+        messages.remark(f"Bedrock is emulated at {address}. Ctrl-C stops it.")
+        messages.remark(f"  export AWS_ENDPOINT_URL_BEDROCK_RUNTIME={address}")
+
+    try:
+        ledger = asyncio.run(serve(config, announce))
+    except OSError as error:
+        raise ResourceError(
+            f"port {options.port} cannot be used: {error.strerror}",
+            hint="--port 0 takes a free one.",
+        ) from error
+    messages.remark(
+        f"{ledger.requests} requests: {ledger.paid} paid, {ledger.throttled} throttled, "
+        f"{ledger.failed} failed"
+    )
+    return 0
+
+
+def _config(options: argparse.Namespace) -> EmulatorConfig:
+    from outcrop.emulator.config import EmulatorConfig
+
+    backend = None
+    if options.backend == "gguf":
+        from outcrop.providers import gguf
+
+        backend = gguf.build(ProviderConfig("local", "gguf"))
+    return EmulatorConfig(
+        port=options.port,
+        backend=backend,
+        backend_model_id=DEFAULT_MODEL if backend else None,
+        latency_ms=options.latency_ms,
+        quota_rps=options.quota_rps,
+        quota_tpm=options.quota_tpm,
+        faults=dict(options.fault),
+        seed=options.seed,
+    )
+
+
+def _fault_names() -> str:
+    names = ", ".join(FAULTS)
+    return textwrap.fill(names, 78, initial_indent="  ", subsequent_indent="  ")
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65_535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: 0 to 65535")
+    return int(text)
+
+
+def _fault(text: str) -> tuple[str, float]:
+    name, equals, rate = text.partition("=")
+    try:
+        if not equals:
+            raise ValueError(text)
+        return name, float(rate)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=RATE") from error
