@@ -7,7 +7,7 @@ transient fault is drawn anew for each retry, another one is met by the same req
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
@@ -162,24 +162,6 @@ FAULTS: Mapping[str, Fault] = MappingProxyType(
     }
 )
 GUARDRAIL_TEXT = "Sorry, the model cannot answer this question."
-
-
-def parse_faults(texts: Iterable[str]) -> Mapping[str, float]:
-    """Return the rates that texts of the form `NAME=RATE` give, as the command line takes them.
-
-    Raises InvalidParameter naming what is wrong, with a suggestion for a name.
-    """
-    rates: dict[str, float] = {}
-    for text in texts:
-        name, _, rate = text.partition("=")
-        try:
-            rates[name] = float(rate)
-        except ValueError as error:
-            raise InvalidParameter(
-                f"a fault is NAME=RATE with a rate from 0 to 1, and {text!r} is not"
-            ) from error
-    check_rates(rates)
-    return rates
 
 
 def check_rates(rates: Mapping[str, float]) -> None:

@@ -15,7 +15,7 @@ from botocore.exceptions import (
 )
 
 from outcrop.emulator.config import EmulatorConfig
-from outcrop.emulator.faults import FAULTS, FaultKind, parse_faults
+from outcrop.emulator.faults import FAULTS, FaultKind
 from outcrop.emulator.server import RunningEmulator
 from outcrop.errors import InvalidParameter
 from outcrop.providers.base import ProviderConfig
@@ -306,23 +306,17 @@ def test_a_backends_errors_are_the_services(
     assert emulator.ledger().paid == is_paid
 
 
-def test_faults_are_read_as_the_command_line_has_them() -> None:
-    assert parse_faults(["throttling=0.1", "hang=.9"]) == {"throttling": 0.1, "hang": 0.9}
-
-
 @pytest.mark.parametrize(
-    ("text", "message", "hint"),
+    ("rates", "message", "hint"),
     [
-        ("throtling=0.1", "there is no fault 'throtling'", "Did you mean 'throttling'?"),
-        ("throttling", "NAME=RATE", None),
-        ("throttling=x", "NAME=RATE", None),
-        ("throttling=1.5", "is 1.5, not from 0 to 1", None),
-        ("hang=nan", "is nan, not from 0 to 1", None),
+        ({"throtling": 0.1}, "there is no fault 'throtling'", "Did you mean 'throttling'?"),
+        ({"throttling": 1.5}, "'throttling' is 1.5, not from 0 to 1", None),
+        ({"hang": float("nan")}, "'hang' is nan, not from 0 to 1", None),
     ],
 )
-def test_bad_faults_are_named(text: str, message: str, hint: str | None) -> None:
+def test_bad_faults_are_named(rates: dict[str, float], message: str, hint: str | None) -> None:
     with pytest.raises(InvalidParameter, match=message) as caught:
-        parse_faults([text])
+        EmulatorConfig(faults=rates)
     assert caught.value.hint == hint
 
 
