@@ -1,0 +1,117 @@
+"""Bedrock's errors as ours: by the name in `x-amzn-errortype`, else by the HTTP status.
+
+Source: Amazon Bedrock API reference, "Converse" and "InvokeModel", section Errors; AWS General
+Reference, "Common errors".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from outcrop.errors import (
+    AuthFailed,
+    ModelNotFound,
+    ProviderError,
+    Rejected,
+    Throttled,
+    TimedOut,
+    Unavailable,
+)
+from outcrop.providers.transport import Reply, error_of_status, retry_after_of
+
+# No model id in Bedrock's messages, so the hints name it.
+_ACCESS_HINT = (
+    "Give the credentials bedrock:InvokeModel on {model!r}, and ask for access to the model in the "
+    "Bedrock console of region {region}."
+)
+_EXPIRED_HINT = "Get new credentials, such as by `aws sso login`, and run the statement again."
+_KEYS_HINT = "Check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or the profile."
+_SIGNATURE_HINT = "Check the secret key, the region, and the clock of this machine."
+_ROUTE_HINT = (
+    "Model ids differ by region and are retired in time. To send its requests to another model, "
+    'write in outcrop.toml: [routes."{model}"] with provider = "bedrock" and model = "...".'
+)
+_TOO_LONG_HINT = "Shorten the prompt, or choose a model with a larger context window."
+_PROFILE_HINT = "Use an inference profile: MODEL_ID '{profile}' or 'global.{model}'."
+
+_Make = Callable[..., ProviderError]
+_ERRORS: Mapping[str, tuple[_Make, str | None]] = MappingProxyType(
+    {
+        "ThrottlingException": (Throttled, None),
+        "TooManyRequestsException": (Throttled, None),
+        "ModelNotReadyException": (Unavailable, None),
+        "ModelTimeoutException": (TimedOut, None),
+        "InternalServerException": (Unavailable, None),
+        "ServiceUnavailableException": (Unavailable, None),
+        "ModelErrorException": (Unavailable, None),
+        "ValidationException": (Rejected, None),
+        "ServiceQuotaExceededException": (Rejected, "Ask AWS for a higher quota."),
+        "AccessDeniedException": (AuthFailed, _ACCESS_HINT),
+        "ExpiredTokenException": (AuthFailed, _EXPIRED_HINT),
+        "ExpiredToken": (AuthFailed, _EXPIRED_HINT),
+        "UnrecognizedClientException": (AuthFailed, _KEYS_HINT),
+        "InvalidClientTokenId": (AuthFailed, _KEYS_HINT),
+        "MissingAuthenticationTokenException": (AuthFailed, _KEYS_HINT),
+        "InvalidSignatureException": (AuthFailed, _SIGNATURE_HINT),
+        "SignatureDoesNotMatch": (AuthFailed, _SIGNATURE_HINT),
+        "IncompleteSignatureException": (AuthFailed, _SIGNATURE_HINT),
+        "ResourceNotFoundException": (ModelNotFound, _ROUTE_HINT),
+    }
+)
+# Messages of ValidationException that mean that the model's id is wrong.
+_UNKNOWN_MODEL = ("model identifier is invalid",)
+_NO_ON_DEMAND = ("on-demand throughput isn’t supported", "on-demand throughput isn't supported")
+_TOO_LONG = ("input is too long", "prompt is too long", "maximum context", "too many input tokens")
+
+EXPIRED_CODES = frozenset({"ExpiredTokenException", "ExpiredToken"})
+
+
+def code_of(reply: Reply) -> str:
+    """Return the name of an error: `ThrottlingException` of `...#ThrottlingException:http://...`."""
+    written = reply.headers.get("x-amzn-errortype") or ""
+    if not written:
+        body = reply.error_json()
+        written = str(body.get("__type") or body.get("code") or "")
+    return written.partition(":")[0].rpartition("#")[2]
+
+
+def explain(reply: Reply, model_id: str, region: str) -> ProviderError:
+    """Return the error that an answer other than 200 stands for."""
+    code = code_of(reply)
+    body = reply.error_json()
+    message = str(body.get("message") or body.get("Message") or reply.text() or "no message")
+    if code == "ValidationException":
+        return _explain_validation(message, model_id, region)
+    make, hint = _ERRORS.get(code, (None, None))
+    if make is None:
+        return error_of_status(reply, message, code)
+    filled = hint and hint.format(model=model_id, region=region)
+    if make is Throttled:
+        return Throttled(message, code=code, retry_after_s=retry_after_of(reply.headers))
+    return make(message, code=code, hint=filled)
+
+
+def _explain_validation(message: str, model_id: str, region: str) -> ProviderError:
+    folded = message.lower()
+    code = "ValidationException"
+    if any(part in folded for part in _UNKNOWN_MODEL):
+        return ModelNotFound(message, code=code, hint=_ROUTE_HINT.format(model=model_id))
+    if any(part in folded for part in _NO_ON_DEMAND):
+        profile = f"{_geography_of(region)}.{model_id}"
+        rejected = Rejected(
+            message, code=code, hint=_PROFILE_HINT.format(profile=profile, model=model_id)
+        )
+        # Whatever is asked of this model, the answer stays the same.
+        rejected.is_fatal_for_model = True
+        return rejected
+    is_too_long = any(part in folded for part in _TOO_LONG)
+    return Rejected(message, code=code, hint=_TOO_LONG_HINT if is_too_long else None)
+
+
+def _geography_of(region: str) -> str:
+    """Return the prefix of the inference profiles that a region takes part in."""
+    if region.startswith("us-gov-"):
+        return "us-gov"
+    area = region.partition("-")[0]
+    return {"ap": "apac"}.get(area, area)

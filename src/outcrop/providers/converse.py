@@ -1,0 +1,156 @@
+"""The neutral form of requests and responses, Converse's JSON: reading and building it.
+
+Every adapter that is not Bedrock's own turns a Converse request into its API's form and the answer
+back (Amazon Bedrock API reference, "Converse"); these are the pieces that they share:
+
+    text_of(response) -> str                        the text blocks of a response, joined
+    text_of_content(content) -> str                 the same for one message's content
+    usage_of(response) -> TokenUsage | None         what the provider counted
+    text_response(text, *, stop_reason, usage, latency_ms) -> JsonObject
+    output_schema_of(body) -> OutputSchema | None   the JSON schema that a request asks for
+    prompt_texts_of(content) -> list[str]           the texts of a request's content, else Rejected
+    check_members(body, owner)                      Rejected for what only Bedrock can do
+    text_format(schema, name) -> JsonObject         `outputConfig.textFormat` for a JSON schema
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from outcrop.errors import Rejected
+from outcrop.providers.base import JsonObject, TokenUsage
+
+# The members of a Converse request that every provider understands.
+_SHARED_MEMBERS = frozenset(
+    {"messages", "system", "inferenceConfig", "additionalModelRequestFields", "outputConfig"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OutputSchema:
+    """The JSON schema that the answer must follow, and its name."""
+
+    name: str
+    schema: JsonObject
+
+
+def text_of_content(content: object) -> str:
+    """Return the text blocks of a message's content, joined; other kinds of block say nothing.
+
+    `reasoningContent` is no part of the answer, so `content[0]` may not be text.
+    """
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, Sequence):
+        return ""
+    texts = (block.get("text") for block in content if isinstance(block, Mapping))
+    return "".join(text for text in texts if isinstance(text, str))
+
+
+def text_of(response: JsonObject) -> str:
+    """Return the text of a Converse response; '' where it has none."""
+    message = (response.get("output") or {}).get("message") or {}
+    return text_of_content(message.get("content"))
+
+
+def count_of(value: object) -> int:
+    """Return a token count as a provider wrote it; anything but a whole number counts as 0."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
+
+
+def usage_of(response: JsonObject) -> TokenUsage | None:
+    """Return the usage of a Converse response, or None where it reports none."""
+    usage = response.get("usage")
+    if not isinstance(usage, Mapping):
+        return None
+    return TokenUsage(
+        input_tokens=count_of(usage.get("inputTokens")),
+        output_tokens=count_of(usage.get("outputTokens")),
+        cache_read_tokens=count_of(usage.get("cacheReadInputTokens")),
+        cache_write_tokens=count_of(usage.get("cacheWriteInputTokens")),
+    )
+
+
+def text_response(
+    text: str, *, stop_reason: str, usage: TokenUsage | None, latency_ms: int
+) -> JsonObject:
+    """Return a Converse response of one text; without `usage` it has no `usage` member."""
+    content = [{"text": text}] if text else []
+    response: dict[str, Any] = {
+        "output": {"message": {"role": "assistant", "content": content}},
+        "stopReason": stop_reason,
+    }
+    if usage is not None:
+        response["usage"] = _usage_member(usage)
+    response["metrics"] = {"latencyMs": latency_ms}
+    return response
+
+
+def _usage_member(usage: TokenUsage) -> JsonObject:
+    """Converse's `inputTokens` leaves cached tokens out; its `totalTokens` has them all."""
+    cached = usage.cache_read_tokens + usage.cache_write_tokens
+    member = {
+        "inputTokens": usage.input_tokens,
+        "outputTokens": usage.output_tokens,
+        "totalTokens": usage.input_tokens + usage.output_tokens + cached,
+    }
+    if cached:
+        member["cacheReadInputTokens"] = usage.cache_read_tokens
+        member["cacheWriteInputTokens"] = usage.cache_write_tokens
+    return member
+
+
+def output_schema_of(body: JsonObject) -> OutputSchema | None:
+    """Return the schema of `outputConfig.textFormat`, which Converse carries as JSON text."""
+    text_format = (body.get("outputConfig") or {}).get("textFormat")
+    if not text_format:
+        return None
+    try:
+        described = text_format["structure"]["jsonSchema"]
+        schema = json.loads(described["schema"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise Rejected(
+            "outputConfig.textFormat is malformed",
+            code="ValidationException",
+            hint='It takes {"type": "json_schema", "structure": {"jsonSchema": {"schema": "..."}}} '
+            "with the schema as JSON text.",
+        ) from error
+    return OutputSchema(described.get("name") or "answer", schema)
+
+
+def text_format(schema: JsonObject, name: str = "answer") -> JsonObject:
+    """Return the `outputConfig.textFormat` that asks for an answer by `schema`."""
+    described = {"schema": json.dumps(schema), "name": name}
+    return {"type": "json_schema", "structure": {"jsonSchema": described}}
+
+
+def prompt_texts_of(content: Sequence[JsonObject]) -> list[str]:
+    """Return the texts of a request's content; raises Rejected for images, documents and tools.
+
+    A `cachePoint` is a wish about cost, not about the answer, and is passed over.
+    """
+    texts: list[str] = []
+    for block in content:
+        if "text" in block:
+            texts.append(block["text"])
+        elif "cachePoint" not in block:
+            raise Rejected(
+                f"a content block of kind {'/'.join(block)!r} cannot be sent to this provider",
+                code="ValidationException",
+                hint="Send text, or ask a model on Bedrock.",
+            )
+    return texts
+
+
+def check_members(body: JsonObject, owner: str) -> None:
+    """Raise Rejected if `body` has a member that means nothing to `owner`."""
+    for member in body:
+        if member not in _SHARED_MEMBERS:
+            raise Rejected(
+                f"{owner} does not take {member!r}, which is Bedrock's own",
+                code="ValidationException",
+                hint=f"Leave {member!r} out, or ask a model on Bedrock.",
+            )

@@ -1,0 +1,1 @@
+"""RAW requests: the bodies of the model families, into the neutral form and back."""
