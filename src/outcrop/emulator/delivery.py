@@ -33,7 +33,10 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Sends replies. `stopping` is set when the emulator stops, which ends what hangs or drips."""
+    """Sends replies; raises ConnectionError where the client has gone.
+
+    `stopping` is set when the emulator stops, which ends what hangs or drips.
+    """
 
     stopping: asyncio.Event
     drip_s: float
@@ -80,13 +83,10 @@ class Delivery:
     ) -> tuple[web.StreamResponse, Outcome]:
         response = await _start(request, headers, len(body))
         size = -(-len(body) // DROPS)
-        try:
-            for start in range(0, len(body), size):
-                if await self._is_over(request, self.drip_s / DROPS):
-                    return _drop(request), Outcome.FAILED
-                await response.write(body[start : start + size])
-        except ConnectionError:
-            return response, Outcome.FAILED
+        for start in range(0, len(body), size):
+            if await self._is_over(request, self.drip_s / DROPS):
+                return _drop(request), Outcome.FAILED
+            await response.write(body[start : start + size])
         return response, Outcome.ANSWERED
 
     async def _is_over(self, request: web.BaseRequest, wait_s: float) -> bool:

@@ -32,6 +32,7 @@ from outcrop.emulator.authentication import SignedRequest, authenticate
 from outcrop.emulator.calls import CallReader, Operation
 from outcrop.emulator.config import EmulatorConfig
 from outcrop.emulator.delivery import Delivery, Reply
+from outcrop.emulator.faults import Fault
 from outcrop.emulator.ledger import Ledger, LedgerSnapshot, Outcome
 from outcrop.emulator.models import is_model_id
 from outcrop.emulator.replies import error_reply, json_reply, model_reply
@@ -161,8 +162,19 @@ class Emulator:
         reply = None
         if answer.response is not None:
             reply = self._numbered(model_reply(call, answer.response))
-        if answer.fault is not None:
-            return await self._delivery.send_faulty(request, reply, answer.fault)
+        try:
+            return await self._deliver(request, reply, answer.fault)
+        except ConnectionError:
+            # The client has gone; what is returned here goes nowhere.
+            return web.Response(), Outcome.FAILED
+
+    async def _deliver(
+        self, request: web.BaseRequest, reply: Reply | None, fault: Fault | None
+    ) -> tuple[web.StreamResponse, Outcome]:
+        if request.transport is None or request.transport.is_closing():
+            raise ConnectionResetError("the client went away while the model ran")
+        if fault is not None:
+            return await self._delivery.send_faulty(request, reply, fault)
         if reply is None:
             raise ValueError("only a fault leaves a request without an answer")
         return await self._delivery.send(request, reply), Outcome.ANSWERED

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -73,7 +75,7 @@ def test_equal_requests_are_paid_twice_and_others_are_not(
     client = connect(emulator)
     client.converse(**converse("hello"))
     client.converse(**converse("hello", inferenceConfig={"maxTokens": 50}))
-    client.converse_stream(**converse("hello"))["stream"].close()
+    assert len(list(client.converse_stream(**converse("hello"))["stream"])) == 6
     assert (emulator.ledger().paid, emulator.ledger().distinct_paid) == (3, 1)
     client.converse(**converse("hello", inferenceConfig={"maxTokens": 50, "temperature": 0}))
     client.converse(**converse("hello", system=[{"text": "Be brief."}]))
@@ -150,3 +152,21 @@ def test_many_connections_at_once(start: Callable[..., RunningEmulator], size: i
     assert ledger.peak_in_flight > 256
     emulator.reset_ledger()
     assert emulator.ledger().requests == 0
+
+
+@pytest.mark.parametrize("operation", ["converse", "converse-stream"])
+def test_a_client_that_goes_away_has_paid(
+    start: Callable[..., RunningEmulator], operation: str
+) -> None:
+    emulator = start(latency_ms=100)
+    body = json.dumps({"messages": converse("hello")["messages"]})
+    head = f"POST /model/{CLAUDE}/{operation} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer key\r\n"
+    address = ("127.0.0.1", int(emulator.url.rpartition(":")[2]))
+    with socket.create_connection(address) as connection:
+        connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
+        while not emulator.ledger().in_flight:
+            time.sleep(0.001)
+    while emulator.ledger().in_flight:
+        time.sleep(0.01)
+    ledger = emulator.ledger()
+    assert (ledger.requests, ledger.paid, ledger.failed) == (1, 1, 1)
