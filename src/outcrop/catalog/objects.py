@@ -13,6 +13,11 @@ from outcrop.providers.base import RequestType
 PUBLIC_SCHEMA = "public"
 SYSTEM_SCHEMA = "pg_catalog"
 
+# The alias under which the warehouse file is attached to an engine, and the schema in it that
+# holds the catalog. User SQL cannot spell either: the binder resolves every name first.
+STORE = "outcrop_store"
+CATALOG_SCHEMA = "outcrop_catalog"
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class QualifiedName:
@@ -49,9 +54,9 @@ class Column:
 class Relation:
     """A table, view or materialized view.
 
-    `definition` is the SQL text of a view's query, as typed; `version` grows with every change of
-    a table's rows, so that a materialized view can tell whether it is stale; `depends_on` are the
-    versions of the tables that a materialized view read when it was refreshed last.
+    `definition` is the SQL text of a view's query, as typed. `depends_on` maps the oids of the
+    relations that a materialized view reads to the number of changes that each had had when the
+    view was refreshed last: it is stale as soon as one of them has had more.
     """
 
     oid: int
@@ -60,7 +65,6 @@ class Relation:
     columns: tuple[Column, ...]
     owner: str
     created_at: datetime
-    version: int = 0
     definition: str | None = None
     is_auto_refreshed: bool = False
     depends_on: Mapping[int, int] = field(default_factory=dict)
