@@ -1,1 +1,45 @@
-"""The rewriting rules of the planner, one per file, each named by a verb phrase."""
+"""The rewriting rules of the planner, one per file, each named by a verb phrase.
+
+A rule turns SQL into SQL that gives the same rows; the pairs in `tests/rules/planner` show what
+each one does, and run both forms. `QUERY_RULES` see a whole query, `BLOCK_RULES` one SELECT of it
+at a time, inner ones first. The order matters and is this: what moves rows away from calls first,
+then what takes blocks apart until every call stands in a plain block, extraction last, because an
+inference block is a barrier that nothing is pushed past.
+"""
+
+from __future__ import annotations
+
+from outcrop.planner.rules.answer_join_calls_on_their_side import answer_join_calls_on_their_side
+from outcrop.planner.rules.extract_calls import extract_calls
+from outcrop.planner.rules.filter_before_calls import filter_before_calls
+from outcrop.planner.rules.inline_single_use_ctes import inline_single_use_ctes
+from outcrop.planner.rules.lower_calls_below_aggregates import lower_calls_below_aggregates
+from outcrop.planner.rules.lower_calls_below_distinct import lower_calls_below_distinct
+from outcrop.planner.rules.lower_calls_below_windows import lower_calls_below_windows
+from outcrop.planner.rules.move_join_calls_to_where import move_join_calls_to_where
+from outcrop.planner.rules.prune_unused_projections import prune_unused_projections
+from outcrop.planner.rules.push_limit_below_calls import push_limit_below_calls
+from outcrop.planner.rules.push_predicates_down import push_predicates_down
+from outcrop.planner.rules.resolve_order_aliases import resolve_order_aliases
+from outcrop.planner.rules.separate_calls_over_aggregates import separate_calls_over_aggregates
+from outcrop.planner.rules.separate_calls_over_windows import separate_calls_over_windows
+
+QUERY_RULES = (
+    inline_single_use_ctes,
+    push_predicates_down,
+    prune_unused_projections,
+)
+
+BLOCK_RULES = (
+    resolve_order_aliases,
+    move_join_calls_to_where,
+    answer_join_calls_on_their_side,
+    separate_calls_over_aggregates,
+    separate_calls_over_windows,
+    lower_calls_below_aggregates,
+    lower_calls_below_windows,
+    lower_calls_below_distinct,
+    filter_before_calls,
+    push_limit_below_calls,
+    extract_calls,
+)

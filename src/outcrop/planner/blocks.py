@@ -1,0 +1,248 @@
+"""Blocks: the SELECTs of a query, taken apart and put together again.
+
+Every rule of the planner that changes the order of things does it by one operation: a block is
+split into an inner block, which keeps some of its clauses, and an outer block over it. What the
+outer block needs, the inner one hands up as named columns. Both are plain SQL, so a rule can be
+shown, and tested, as a pair of queries that give the same rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+
+from sqlglot import exp
+
+from outcrop.planner.model_call import has_call_in_scope
+
+# What makes up the relation that a block reads.
+SOURCE_CLAUSES = ("from_", "joins", "laterals", "pivots", "sample")
+
+
+@dataclass(slots=True)
+class Names:
+    """Fresh names of relations and columns, counted per statement so that plans are repeatable."""
+
+    _numbers: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def fresh(self, prefix: str) -> str:
+        """Return a name that no other object of the statement has."""
+        return f"_{prefix}{next(self._numbers)}"
+
+
+def blocks(query: exp.Expr) -> list[exp.Select]:
+    """Return every block of `query`, inner ones before those around them."""
+    return list(query.find_all(exp.Select, bfs=False))[::-1]
+
+
+def conjuncts(condition: exp.Expr | None) -> list[exp.Expr]:
+    """Return the parts of a condition that are joined by AND at its top."""
+    if condition is None:
+        return []
+    node = (
+        condition.this if isinstance(condition, exp.Where | exp.Having | exp.Qualify) else condition
+    )
+    node = node.unnest()
+    return list(node.flatten()) if isinstance(node, exp.And) else [node]
+
+
+def set_condition(block: exp.Select, clause: str, parts: Sequence[exp.Expr]) -> None:
+    """Make `parts`, joined by AND, the condition of a clause; no parts remove it."""
+    kinds = {"where": exp.Where, "having": exp.Having, "qualify": exp.Qualify}
+    condition = exp.and_(*parts, copy=False) if parts else None
+    block.set(clause, kinds[clause](this=condition) if condition is not None else None)
+
+
+def is_true(condition: exp.Expr) -> bool:
+    """Tell whether a condition is the literal TRUE."""
+    return isinstance(condition, exp.Boolean) and bool(condition.this)
+
+
+def source_names(block: exp.Select) -> set[str]:
+    """Return the names by which a block's own columns are qualified."""
+    sources: list[exp.Expr] = []
+    if from_ := block.args.get("from_"):
+        sources.append(from_.this)
+    sources += [join.this for join in block.args.get("joins") or []]
+    sources += list(block.args.get("laterals") or [])
+    return {source.alias_or_name for source in sources}
+
+
+def own_columns(node: exp.Expr, names: set[str]) -> Iterator[exp.Column]:
+    """Yield the columns in `node` that belong to the sources called `names`.
+
+    Looks into subqueries (for what they take from the block around them), except where a subquery
+    has a source of the same name itself.
+    """
+    if isinstance(node, exp.Column):
+        if node.table in names:
+            yield node
+        return
+    if isinstance(node, exp.Select):
+        names = names - source_names(node)
+    for child in node.iter_expressions():
+        yield from own_columns(child, names)
+
+
+def is_aggregated(block: exp.Select) -> bool:
+    """Tell whether a block groups its rows."""
+    if block.args.get("group"):
+        return True
+    return any(
+        own_aggregates(clause)
+        for clause in (*block.expressions, block.args.get("having"), block.args.get("order"))
+        if clause is not None
+    )
+
+
+def own_aggregates(node: exp.Expr) -> list[exp.Expr]:
+    """Return the outermost aggregate functions in `node`, those of windows and subqueries aside."""
+    found: list[exp.Expr] = []
+    _collect_aggregates(node, found)
+    return found
+
+
+def _collect_aggregates(node: exp.Expr, found: list[exp.Expr]) -> None:
+    if isinstance(node, exp.Query):
+        return
+    if isinstance(node, exp.Window):
+        # What is aggregated first and windowed then, as in sum(count(*)) over (), lies below.
+        for child in node.this.iter_expressions():
+            _collect_aggregates(child, found)
+        for key in ("partition_by", "order"):
+            value = node.args.get(key)
+            for part in value if isinstance(value, list) else [value] if value else []:
+                _collect_aggregates(part, found)
+        return
+    if isinstance(node, exp.AggFunc | exp.WithinGroup | exp.Filter):
+        found.append(node)
+        return
+    for child in node.iter_expressions():
+        _collect_aggregates(child, found)
+
+
+def own_windows(node: exp.Expr) -> list[exp.Window]:
+    """Return the window functions in `node` that are of its own block."""
+    return [
+        found
+        for found in node.walk(prune=lambda n: isinstance(n, exp.Query) and n is not node)
+        if isinstance(found, exp.Window)
+    ]
+
+
+def upper_clauses(block: exp.Select) -> list[exp.Expr]:
+    """Return a block's parts that are evaluated after WHERE: what an outer block takes over."""
+    parts: list[exp.Expr] = list(block.expressions)
+    for key in ("where", "group", "having", "qualify", "windows", "distinct", "order"):
+        value = block.args.get(key)
+        parts += value if isinstance(value, list) else [value] if value is not None else []
+    return parts
+
+
+@dataclass(slots=True)
+class Split:
+    """A block that is being split: clauses and expressions move from `outer` to `inner`."""
+
+    outer: exp.Select
+    names: Names
+    inner: exp.Select = field(default_factory=exp.Select)
+    _columns: dict[exp.Expr, str] = field(default_factory=dict)
+
+    def lower(self, *clauses: str) -> None:
+        """Move whole clauses to the inner block."""
+        for clause in clauses:
+            if (value := self.outer.args.get(clause)) is not None:
+                self.outer.set(clause, None)
+                self.inner.set(clause, value)
+
+    def lower_expressions(self, expressions: Iterable[exp.Expr], prefix: str) -> None:
+        """Have the inner block compute `expressions`, and the outer one read them as columns.
+
+        Equal expressions share a column; the largest are taken first.
+        """
+        for expression in expressions:
+            if expression.copy() not in self._columns:
+                self._columns[expression.copy()] = self.names.fresh(prefix)
+
+    def finish(self) -> exp.Select:
+        """Hand up what the outer block still reads of the sources, and put the inner below it."""
+        names = source_names(self.inner)
+        alias = self.names.fresh("q")
+        for part in upper_clauses(self.outer):
+            self._replace_computed(part, alias)
+        taken: set[str] = set(self._columns.values())
+        carried: dict[tuple[str, str], str] = {}
+        for part in upper_clauses(self.outer):
+            for column in list(own_columns(part, names)):
+                key = (column.table, column.name)
+                if key not in carried:
+                    carried[key] = self._unique(column.name, taken)
+                _read(column, carried[key], alias)
+        self.inner.set("expressions", self._projections(carried))
+        source = exp.Subquery(
+            this=self.inner, alias=exp.TableAlias(this=exp.to_identifier(alias, quoted=True))
+        )
+        self.outer.set("from_", exp.From(this=source))
+        return self.outer
+
+    def _projections(self, carried: dict[tuple[str, str], str]) -> list[exp.Expr]:
+        projections: list[exp.Expr] = [
+            exp.alias_(exp.column(name, table=table, quoted=True), as_, quoted=True)
+            for (table, name), as_ in carried.items()
+        ]
+        projections += [
+            exp.alias_(expression, name, quoted=True) for expression, name in self._columns.items()
+        ]
+        return projections or [
+            exp.alias_(exp.Literal.number(1), self.names.fresh("c"), quoted=True)
+        ]
+
+    def _replace_computed(self, part: exp.Expr, alias: str) -> None:
+        """Replace the computed expressions in `part` by columns, outermost first."""
+        if (name := self._columns.get(part)) is not None:
+            _replace(part, exp.column(name, table=alias, quoted=True))
+            return
+        if isinstance(part, exp.Query):
+            return
+        for child in list(part.iter_expressions()):
+            self._replace_computed(child, alias)
+
+    def _unique(self, name: str, taken: set[str]) -> str:
+        unique = name if name not in taken else self.names.fresh("c")
+        taken.add(unique)
+        return unique
+
+
+def _read(column: exp.Column, name: str, alias: str) -> None:
+    column.set("this", exp.to_identifier(name, quoted=True))
+    column.set("table", exp.to_identifier(alias, quoted=True))
+    for part in ("db", "catalog"):
+        column.set(part, None)
+
+
+def _replace(node: exp.Expr, by: exp.Expr) -> None:
+    by.type = node.type
+    node.replace(by)
+
+
+def is_plain(block: exp.Select) -> bool:
+    """Tell whether a block only filters, projects, sorts and cuts."""
+    return not (
+        is_aggregated(block)
+        or block.args.get("distinct")
+        or block.args.get("qualify")
+        or any(own_windows(part) for part in block.expressions)
+        or (block.args.get("order") and own_windows(block.args["order"]))
+    )
+
+
+def has_own_call(block: exp.Select) -> bool:
+    """Tell whether a block calls a model outside of its subqueries."""
+    return any(
+        has_call_in_scope(part) for part in (*upper_clauses(block), *_join_conditions(block))
+    )
+
+
+def _join_conditions(block: exp.Select) -> list[exp.Expr]:
+    return [join.args["on"] for join in block.args.get("joins") or [] if join.args.get("on")]

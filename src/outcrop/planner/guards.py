@@ -1,0 +1,120 @@
+"""Guards: under which condition SQL evaluates a call that stands in CASE, COALESCE, AND or OR.
+
+A call in a branch that is not taken is never made (docs/concepts.md). Since calls are answered
+before the expression around them is evaluated, the condition of the branch goes with the call.
+"""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from outcrop.planner.model_call import ModelCall, has_call
+
+
+def guard_of(call: ModelCall, root: exp.Expr) -> exp.Expr | None:
+    """Return the condition under which `call` is evaluated within `root`; None: always.
+
+    The condition may hold other calls, which are then to be answered first.
+    """
+    conditions: list[exp.Expr] = []
+    node: exp.Expr = call
+    while node is not root:
+        parent = node.parent
+        if parent is None or isinstance(node, exp.Query):
+            break
+        conditions[:0] = _conditions_of(node, parent)
+        node = parent
+    return exp.and_(*conditions) if conditions else None
+
+
+def _conditions_of(node: exp.Expr, parent: exp.Expr) -> list[exp.Expr]:
+    """Return what must hold in `parent` for its child `node` to be evaluated."""
+    match parent:
+        case exp.If() if isinstance(parent.parent, exp.Case):
+            return _case_branch(node, parent, parent.parent)
+        case exp.If():
+            return _if_branch(node, parent)
+        case exp.Case() if node is parent.args.get("default"):
+            return [_is_not_true(c) for c in _case_conditions(parent)]
+        case exp.Coalesce() if node is not parent.this:
+            arguments = [parent.this, *parent.expressions]
+            position = next(i for i, argument in enumerate(arguments) if argument is node)
+            return [_is_null(argument) for argument in arguments[:position]]
+        case exp.Nvl2():
+            return _nvl2_branch(node, parent)
+        case exp.Nullif() if node is parent.expression:
+            return [exp.not_(_is_null(parent.this))]
+        case exp.And() | exp.Or():
+            return _connector_branch(node, parent)
+        case exp.In() if node is not parent.this and node in parent.expressions:
+            return _in_list_branch(node, parent)
+    return []
+
+
+def _case_conditions(case: exp.Case) -> list[exp.Expr]:
+    """Return the conditions of CASE's branches; `CASE x WHEN v` becomes x = v."""
+    subject = case.this
+    return [
+        exp.EQ(this=subject.copy(), expression=branch.this.copy())
+        if subject
+        else branch.this.copy()
+        for branch in case.args["ifs"]
+    ]
+
+
+def _case_branch(node: exp.Expr, branch: exp.If, case: exp.Case) -> list[exp.Expr]:
+    conditions = _case_conditions(case)
+    position = next(i for i, candidate in enumerate(case.args["ifs"]) if candidate is branch)
+    guards = [_is_not_true(condition) for condition in conditions[:position]]
+    if node is branch.args.get("true"):
+        guards.append(_is_true(conditions[position]))
+    return guards
+
+
+def _if_branch(node: exp.Expr, branch: exp.If) -> list[exp.Expr]:
+    if node is branch.args.get("true"):
+        return [_is_true(branch.this.copy())]
+    if node is branch.args.get("false"):
+        return [_is_not_true(branch.this.copy())]
+    return []
+
+
+def _nvl2_branch(node: exp.Expr, nvl2: exp.Nvl2) -> list[exp.Expr]:
+    if node is nvl2.args.get("true"):
+        return [exp.not_(_is_null(nvl2.this))]
+    if node is nvl2.args.get("false"):
+        return [_is_null(nvl2.this)]
+    return []
+
+
+def _connector_branch(node: exp.Expr, connector: exp.Connector) -> list[exp.Expr]:
+    """Take the other side as a guard if it makes no call, or if it comes first."""
+    is_left = node is connector.left
+    other = connector.right if is_left else connector.left
+    if is_left and has_call(other):
+        return []
+    if isinstance(connector, exp.And):
+        return [exp.Coalesce(this=other.copy(), expressions=[exp.true()])]
+    return [_is_not_true(other.copy())]
+
+
+def _in_list_branch(node: exp.Expr, in_: exp.In) -> list[exp.Expr]:
+    """`x IN (a, f(y))` is `x = a OR x = f(y)`: the call is made where no earlier item matched."""
+    guards: list[exp.Expr] = [exp.not_(_is_null(in_.this))]
+    for item in in_.expressions:
+        if item is node:
+            break
+        guards.append(_is_not_true(exp.EQ(this=in_.this.copy(), expression=item.copy())))
+    return guards
+
+
+def _is_true(condition: exp.Expr) -> exp.Expr:
+    return exp.Coalesce(this=condition, expressions=[exp.false()])
+
+
+def _is_not_true(condition: exp.Expr) -> exp.Expr:
+    return exp.not_(_is_true(condition))
+
+
+def _is_null(value: exp.Expr) -> exp.Expr:
+    return exp.Is(this=exp.paren(value.copy()), expression=exp.null())

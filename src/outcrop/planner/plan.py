@@ -1,0 +1,84 @@
+"""The staged plan: what the executor does, step by step, and nothing of how.
+
+A plan is a sequence of stages. `Materialize` stores the rows of a query as a temporary relation
+of the engine; `Infer` asks the models for the distinct arguments found in such a relation. `result`
+is the query that gives the statement's rows: it reads temporary relations where the statement
+called models, and it never calls one itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from outcrop.catalog.objects import ExternalModel, Relation
+from outcrop.datatypes import DataType
+
+
+@dataclass(frozen=True, slots=True)
+class OutputColumn:
+    """A column of a statement's result, as the client sees it."""
+
+    name: str
+    datatype: DataType
+
+
+@dataclass(frozen=True, slots=True)
+class StagedCall:
+    """A model call of an `Infer` stage.
+
+    `distinct` gives (id, argument, ...) for the argument tuples to ask about, each once, in the
+    order of their first rows; its rows are stored as relation `ids`, and the answers, (id, value),
+    as relation `answers`. SUPER arguments are JSON text. A row whose first argument is NULL, or
+    whose guard is not true, has no id: its answer is NULL, without a call.
+    """
+
+    model: ExternalModel
+    distinct: exp.Query
+    ids: str
+    answers: str
+
+
+@dataclass(frozen=True, slots=True)
+class Materialize:
+    """Store the rows of `query` as temporary relation `relation`."""
+
+    relation: str
+    query: exp.Query
+
+
+@dataclass(frozen=True, slots=True)
+class Infer:
+    """Answer `calls` for the distinct arguments in temporary relation `relation`.
+
+    The calls of one stage do not depend on each other.
+    """
+
+    relation: str
+    calls: tuple[StagedCall, ...]
+
+
+Stage = Materialize | Infer
+
+
+@dataclass(frozen=True, slots=True)
+class StagedPlan:
+    """A statement, planned.
+
+    `system_views` are to be filled with rows before the first stage; `reads` are the stored
+    relations that the statement reads, by which a materialized view knows when it is stale.
+    """
+
+    stages: tuple[Stage, ...]
+    result: exp.Query
+    columns: tuple[OutputColumn, ...]
+    system_views: tuple[Relation, ...] = ()
+    reads: tuple[Relation, ...] = ()
+
+    def calls(self) -> Iterator[StagedCall]:
+        """Yield every model call of the plan."""
+        for stage in self.stages:
+            if isinstance(stage, Infer):
+                yield from stage.calls

@@ -1,0 +1,48 @@
+"""Sort and cut before calling, where neither the order nor a filter needs an answer.
+
+Type:   block rewrite
+Goal:   LIMIT 5 makes five calls.
+Before: SELECT f(t.p) FROM t ORDER BY t.i LIMIT 5
+After:  SELECT f(q.p) FROM (SELECT t.p, t.i FROM t ORDER BY t.i LIMIT 5) AS q ORDER BY q.i
+
+Without ORDER BY any rows would do; where the engine has no order of its own (after a join or a
+grouping) the rows are sorted by what is read of them, so that the same data gives the same prompts,
+and a second run finds their answers in the journal.
+
+Does not fire where WHERE or ORDER BY holds a call, nor above DISTINCT, groups or windows.
+"""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from outcrop.planner.blocks import Names, Split, has_own_call, is_plain
+from outcrop.planner.model_call import has_call_in_scope
+
+
+def push_limit_below_calls(block: exp.Select, names: Names) -> None:
+    """Split `block` if its LIMIT can go first."""
+    order, where = block.args.get("order"), block.args.get("where")
+    is_cut = block.args.get("limit") or block.args.get("offset")
+    if not is_cut or not is_plain(block) or not has_own_call(block):
+        return
+    if has_call_in_scope(order) or has_call_in_scope(where):
+        return
+    split = Split(block, names)
+    split.lower("from_", "joins", "laterals", "where", "limit", "offset")
+    if order is not None:
+        split.inner.set("order", order.copy())
+    split.finish()
+    if order is None and not _has_stored_order(split.inner):
+        keys = [projection.unalias().copy() for projection in split.inner.expressions]
+        split.inner.order_by(*keys, copy=False)
+
+
+def _has_stored_order(block: exp.Expr) -> bool:
+    """Tell whether a block's rows come in the order in which a table stores them."""
+    if not isinstance(block, exp.Select) or not is_plain(block) or block.args.get("joins"):
+        return False
+    from_ = block.args.get("from_")
+    if from_ is None or block.args.get("order"):
+        return True
+    return isinstance(from_.this, exp.Table) or _has_stored_order(from_.this.unnest())

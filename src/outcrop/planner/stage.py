@@ -1,0 +1,181 @@
+"""Normal form to staged plan: the query is cut at its inference blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from outcrop.catalog.objects import ExternalModel, Volatility
+from outcrop.datatypes import TYPES, TypeKind
+from outcrop.planner.bind import answer_type
+from outcrop.planner.blocks import Names, blocks
+from outcrop.planner.model_call import ModelCall
+from outcrop.planner.plan import Infer, Materialize, Stage, StagedCall
+from outcrop.planner.rules.extract_calls import call_of, is_inference_block
+from outcrop.providers.base import RequestType
+
+ROW = "_row"
+
+
+@dataclass(slots=True)
+class Stager:
+    """Cuts one query into stages; `stages` grows in the order in which they must run."""
+
+    models: Mapping[int, ExternalModel]
+    names: Names
+    stages: list[Stage] = field(default_factory=list)
+
+    def stage(self, query: exp.Query) -> exp.Query:
+        """Append the stages of `query`, which is in normal form; return the query that is left."""
+        for with_ in list(query.find_all(exp.With))[::-1]:
+            self._store_shared(with_)
+        for block in blocks(query):
+            if is_inference_block(block):
+                staged = self._stage_block(block)
+                if block is query:
+                    query = staged
+                else:
+                    block.replace(staged)
+        return query
+
+    def _store_shared(self, with_: exp.With) -> None:
+        """Store each common table expression once, and have its readers read what is stored."""
+        owner = with_.parent
+        for cte in list(with_.expressions):
+            relation = self.names.fresh("r")
+            if with_.recursive:
+                body: exp.Query = exp.select("*").from_(exp.to_table(cte.alias))
+                body.set("with_", with_.copy())
+            else:
+                body = self.stage(cte.this.copy())
+            self.stages.append(Materialize(relation, body))
+            _rename_readers(owner, cte.alias, relation)
+            for later in with_.expressions:
+                _rename_readers(later, cte.alias, relation)
+        with_.pop()
+
+    def _stage_block(self, block: exp.Select) -> exp.Select:
+        """Append the stages of an inference block; return the select that reads their rows."""
+        source: exp.Subquery = block.args["from_"].this
+        alias = source.alias
+        relation = self.names.fresh("r")
+        stored: list[exp.Expr] = []
+        result = exp.select().from_(
+            exp.alias_(exp.to_table(relation), alias, table=True, quoted=True)
+        )
+        calls: list[StagedCall] = []
+        for projection in block.expressions:
+            name = projection.alias_or_name
+            if (found := call_of(projection)) is None:
+                stored.append(exp.alias_(projection.unalias().copy(), name, quoted=True))
+                result.select(exp.alias_(_column(name, alias), name, quoted=True), copy=False)
+                continue
+            call, keys = self._call(relation, *found)
+            calls.append(call)
+            stored += [exp.alias_(key, key_name, quoted=True) for key_name, key in keys.items()]
+            _join_answers(result, alias, call, tuple(keys), name)
+        stored.append(exp.alias_(_row_number(), ROW, quoted=True))
+        rows = exp.Select(expressions=stored)
+        rows.set("from_", exp.From(this=source.copy()))
+        self.stages += [Materialize(relation, rows), Infer(relation, tuple(calls))]
+        if isinstance(block.parent, exp.SetOperation):
+            return result  # the rows of a set operation have no order to keep
+        return result.order_by(_column(ROW, alias), copy=False)
+
+    def _call(
+        self, relation: str, call: ModelCall, guard: exp.Expr | None
+    ) -> tuple[StagedCall, dict[str, exp.Expr]]:
+        """Return a call's part of the plan, and the columns that hold its arguments."""
+        model = self.models[call.model_oid]
+        keys: dict[str, exp.Expr] = {}
+        for position, argument in enumerate(call.expressions):
+            key = _key(model, position, argument.copy())
+            if guard is not None:
+                key = exp.Case(ifs=[exp.If(this=guard.copy(), true=key)])
+            keys[self.names.fresh("k")] = key
+        staged = StagedCall(
+            model=model,
+            distinct=_distinct(relation, tuple(keys), model.volatility),
+            ids=self.names.fresh("d"),
+            answers=self.names.fresh("a"),
+        )
+        return staged, keys
+
+
+def _key(model: ExternalModel, position: int, argument: exp.Expr) -> exp.Expr:
+    """Return an argument as text: a prompt as it is, a SUPER as JSON."""
+    is_super = position > 0 or model.request_type is RequestType.RAW
+    if is_super:
+        argument = exp.Anonymous(this="to_json", expressions=[argument])
+    return exp.cast(argument, exp.DataType.Type.TEXT, copy=False)
+
+
+def _distinct(relation: str, keys: tuple[str, ...], volatility: Volatility) -> exp.Query:
+    """Return the query for the argument tuples to ask about, in the order of their first rows."""
+    first = exp.column(keys[0], quoted=True)
+    columns = [exp.column(key, quoted=True) for key in keys]
+    row = exp.column(ROW, quoted=True)
+    if volatility is Volatility.VOLATILE:
+        query = exp.select(exp.alias_(row, "id"), *columns)
+    else:
+        query = exp.select(exp.alias_(exp.Min(this=row), "id"), *columns).group_by(*columns)
+    return (
+        query.from_(exp.to_table(relation))
+        .where(exp.not_(exp.Is(this=first, expression=exp.null())))
+        .order_by("id")
+    )
+
+
+def _join_answers(
+    select: exp.Select, alias: str, call: StagedCall, keys: tuple[str, ...], answer: str
+) -> None:
+    """Add the answers of a call to the rows that asked: NULL where there is none."""
+    if call.model.volatility is Volatility.VOLATILE:
+        matches: list[exp.Expr] = [
+            exp.EQ(this=_column(ROW, alias), expression=_column("id", call.ids))
+        ]
+    else:
+        matches = [
+            exp.NullSafeEQ(this=_column(key, alias), expression=_column(key, call.ids))
+            for key in keys
+        ]
+    select.select(exp.alias_(_answer_value(call), answer, quoted=True), copy=False)
+    select.join(exp.to_table(call.ids), on=exp.and_(*matches), join_type="left", copy=False)
+    select.join(
+        exp.to_table(call.answers),
+        on=exp.EQ(this=_column("id", call.answers), expression=_column("id", call.ids)),
+        join_type="left",
+        copy=False,
+    )
+
+
+def _answer_value(call: StagedCall) -> exp.Expr:
+    """Return the stored text of an answer as a value of the type that the model returns."""
+    value: exp.Expr = _column("value", call.answers)
+    datatype = answer_type(call.model)
+    if datatype.kind is TypeKind.SUPER:
+        as_json = exp.cast(value, exp.DataType.Type.JSON)
+        return exp.cast(as_json, exp.DataType.Type.VARIANT)
+    if datatype.kind is TypeKind.DECIMAL:
+        return exp.cast(value, f"DECIMAL({datatype.precision},{datatype.scale})")
+    if not datatype.is_character:
+        return exp.cast(value, TYPES[datatype.kind].duckdb)
+    return value
+
+
+def _rename_readers(node: exp.Expr | None, name: str, relation: str) -> None:
+    for table in list(node.find_all(exp.Table)) if node is not None else ():
+        if table.name == name and not table.db:
+            alias = table.alias_or_name
+            table.set("this", exp.to_identifier(relation, quoted=True))
+            table.set("alias", exp.TableAlias(this=exp.to_identifier(alias, quoted=True)))
+
+
+def _row_number() -> exp.Expr:
+    return exp.Window(this=exp.RowNumber(), over="OVER")
+
+
+def _column(name: str, table: str) -> exp.Column:
+    return exp.column(name, table=table, quoted=True)
