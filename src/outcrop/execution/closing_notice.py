@@ -1,0 +1,54 @@
+"""The one notice with which every statement ends that called a model."""
+
+from __future__ import annotations
+
+from outcrop.execution.infer import Failures
+from outcrop.execution.result import Notice
+from outcrop.inference.meter import Summary
+
+
+def closing_notice(summary: Summary, failures: Failures) -> Notice:
+    """Return the notice: calls, reused, failed, tokens, cost and seconds."""
+    parts = [
+        _count(summary.calls, "call"),
+        f"{summary.reused:,} reused",
+        f"{failures.count + failures.nulls:,} failed"
+        + (f" ({failures.nulls:,} given as NULL)" if failures.nulls else ""),
+        f"{summary.input_tokens:,} tokens in, {summary.output_tokens:,} out",
+        _cost(summary),
+        f"{summary.elapsed_s:.1f} s",
+    ]
+    if summary.truncated:
+        parts.insert(3, f"{_count(summary.truncated, 'answer')} cut at its token limit")
+    return Notice("NOTICE", ", ".join(parts), hint=_hint(summary))
+
+
+def _cost(summary: Summary) -> str:
+    if summary.calls == 0:
+        saved = summary.saved_cost_usd
+        return "cost $0" + (f" (saved {_usd(saved)})" if saved else "")
+    if summary.cost_usd is None:
+        return "price unknown"
+    if not summary.is_cost_complete:
+        return f"cost {_usd(summary.cost_usd)} and calls of unknown price"
+    return f"cost {_usd(summary.cost_usd)}" + (
+        f" (saved {_usd(summary.saved_cost_usd)})" if summary.saved_cost_usd else ""
+    )
+
+
+def _hint(summary: Summary) -> str | None:
+    if summary.calls == 0 and summary.reused:
+        return "Every answer was reused; SET outcrop.reuse_answers TO off; asks afresh."
+    if summary.truncated:
+        return "Raise MAX_TOKENS of the model, or maxTokens of the call, for whole answers."
+    return None
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _usd(amount: float) -> str:
+    if amount == 0:
+        return "$0"
+    return f"${amount:,.2f}" if amount >= 1 else f"${amount:.6f}".rstrip("0")

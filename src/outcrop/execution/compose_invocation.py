@@ -1,0 +1,169 @@
+"""A model and the arguments of one call to an invocation.
+
+Specification: Amazon Redshift developer guide, "CREATE EXTERNAL MODEL", and Bedrock's Converse
+API. What Redshift leaves open is decided in docs/concepts.md: PROMPT, input and SUFFIX are joined
+by one blank.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from outcrop.catalog.objects import ExternalModel
+from outcrop.datatypes import DataType, TypeKind
+from outcrop.errors import Rejected, suggest
+from outcrop.inference.invocation import Invocation, canonical_json
+from outcrop.providers.base import INFERENCE_CONFIG_KEYS, RequestType
+
+ANSWER_KEY = "answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a model's requests really go, after routes and roles."""
+
+    provider: str
+    model_id: str
+
+
+class InvocationComposer:
+    """Makes the invocations of one model's calls.
+
+    `compose` raises Rejected for arguments that no request can be made of: it is the row's error,
+    found before anything is sent.
+    """
+
+    def __init__(
+        self, model: ExternalModel, destination: Destination, *, max_tokens_default: int
+    ) -> None:
+        self._model = model
+        self._destination = destination
+        self._max_tokens_default = max_tokens_default
+        self._fixed = _fixed_members(model)
+        is_raw = model.request_type is RequestType.RAW
+        self._body: Callable[[Sequence[str | None]], Mapping[str, Any]] = (
+            _raw_body if is_raw else self._unified_body
+        )
+
+    def compose(self, arguments: Sequence[str | None], salt: str = "") -> Invocation:
+        """Return the invocation for one tuple of arguments; `salt` keeps volatile rows apart."""
+        return Invocation(
+            provider=self._destination.provider,
+            model_id=self._destination.model_id,
+            request_type=self._model.request_type,
+            body=canonical_json(self._body(arguments)),
+            max_tokens_default=self._max_tokens_default,
+            salt=salt,
+        )
+
+    def _unified_body(self, arguments: Sequence[str | None]) -> Mapping[str, Any]:
+        prompt = arguments[0] or ""
+        if not prompt.strip():
+            raise Rejected(
+                "the prompt is empty", hint="Leave rows without a text out, or give NULL."
+            )
+        text = " ".join(part for part in (self._model.prompt, prompt, self._model.suffix) if part)
+        body: dict[str, Any] = {
+            **self._fixed,
+            "messages": [{"role": "user", "content": [{"text": text}]}],
+        }
+        config = _object("inference_config", arguments[1]) if len(arguments) > 1 else None
+        if config:
+            body["inferenceConfig"] = {
+                **self._fixed.get("inferenceConfig", {}),
+                **_checked_config(config),
+            }
+        fields = _object(_FIELDS, arguments[2]) if len(arguments) > 2 else None
+        if fields:
+            body["additionalModelRequestFields"] = fields
+        return body
+
+
+_FIELDS = "additional_model_request_fields"
+
+
+def output_schema(model: ExternalModel) -> Mapping[str, Any] | None:
+    """Return the JSON schema that a model's answers must satisfy; None for free text."""
+    if model.output_schema is not None:
+        schema: Mapping[str, Any] = json.loads(model.output_schema)
+        return schema
+    if model.returns is None or model.returns.is_character:
+        return None
+    value = _value_schema(model.returns)
+    return {
+        "type": "object",
+        "properties": {ANSWER_KEY: value},
+        "required": [ANSWER_KEY],
+        "additionalProperties": False,
+    }
+
+
+def _value_schema(datatype: DataType) -> Mapping[str, Any]:
+    match datatype.kind:
+        case TypeKind.SMALLINT | TypeKind.INTEGER | TypeKind.BIGINT:
+            return {"type": "integer"}
+        case TypeKind.DECIMAL | TypeKind.REAL | TypeKind.DOUBLE:
+            return {"type": "number"}
+        case TypeKind.BOOLEAN:
+            return {"type": "boolean"}
+        case TypeKind.SUPER:
+            return {}
+        case TypeKind.DATE:
+            return {"type": "string", "format": "date"}
+    return {"type": "string"}
+
+
+def _fixed_members(model: ExternalModel) -> dict[str, Any]:
+    """Return what every UNIFIED request of a model carries."""
+    members: dict[str, Any] = {}
+    if model.system:
+        members["system"] = [{"text": model.system}]
+    config: dict[str, Any] = {}
+    if model.max_tokens is not None:
+        config["maxTokens"] = model.max_tokens
+    if model.temperature is not None:
+        config["temperature"] = model.temperature
+    if config:
+        members["inferenceConfig"] = config
+    schema = output_schema(model)
+    if schema is not None:
+        structure = {"jsonSchema": {"schema": canonical_json(schema), "name": ANSWER_KEY}}
+        members["outputConfig"] = {"textFormat": {"type": "json_schema", "structure": structure}}
+    return members
+
+
+def _raw_body(arguments: Sequence[str | None]) -> Mapping[str, Any]:
+    body = _object("request", arguments[0])
+    if not body:
+        raise Rejected(
+            "the request of a RAW model is no object",
+            hint="Build it with OBJECT('key', value, ...) in the form of the model's family.",
+        )
+    return body
+
+
+def _object(name: str, text: str | None) -> dict[str, Any] | None:
+    """Return a SUPER argument that must be an object; None for NULL."""
+    value = None if text is None else json.loads(text)
+    if value is None or isinstance(value, dict):
+        return value
+    raise Rejected(
+        f"argument {name!r} is no object, but {text!r}",
+        hint="Build it with OBJECT('key', value, ...).",
+    )
+
+
+def _checked_config(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Check an inference_config whose values were not known when the statement was planned."""
+    for key, value in config.items():
+        types = INFERENCE_CONFIG_KEYS.get(key)
+        if types is None:
+            raise Rejected(
+                f"unknown inference parameter {key!r}", hint=suggest(key, INFERENCE_CONFIG_KEYS)
+            )
+        if isinstance(value, bool) or not isinstance(value, types):
+            raise Rejected(f"inference parameter {key!r} cannot be {canonical_json(value)}")
+    return config

@@ -1,0 +1,166 @@
+"""Runs the plans of one session: its stages, its model calls, and the notice at the end."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from outcrop.config import OnError, SettingValue
+from outcrop.engines.base import EngineColumn, EngineResult, EngineSession
+from outcrop.errors import Error, QueryCanceled
+from outcrop.execution.closing_notice import closing_notice
+from outcrop.execution.executor import PlanRun
+from outcrop.execution.infer import Failures, InferOperator, InferOptions, Router
+from outcrop.execution.result import Notice
+from outcrop.execution.system_views import SystemState, store_system_view
+from outcrop.inference.gateway import Gateway
+from outcrop.inference.meter import Progress
+from outcrop.inference.policy import CallPolicy
+from outcrop.inference.statement import Statement as StatementCalls
+from outcrop.planner.plan import StagedPlan
+from outcrop.sql.duckdb_dialect import render
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a plan is run for: who asks, in which words, under which settings."""
+
+    user: str
+    text: str
+    settings: Mapping[str, SettingValue]
+    state: SystemState
+    route: Router
+
+
+class StatementRunner:
+    """Runs plans on one session of the engine, one at a time.
+
+    `cancel` and `progress` may be called from any thread.
+    """
+
+    def __init__(
+        self, engine: EngineSession, gateway: Gateway, notify: Callable[[Notice], None]
+    ) -> None:
+        self._engine = engine
+        self._gateway = gateway
+        self._notify = notify
+        self._lock = threading.Lock()
+        self._calls: StatementCalls | None = None
+        self._canceled = False
+
+    def begin(self) -> None:
+        """Forget a cancellation of an earlier statement."""
+        with self._lock:
+            self._canceled = False
+
+    def cancel(self) -> None:
+        """Stop the statement that runs: it raises QueryCanceled; its answers are kept."""
+        with self._lock:
+            self._canceled = True
+            calls = self._calls
+        if calls is not None:
+            calls.cancel()
+        self._engine.interrupt()
+
+    def progress(self) -> Progress | None:
+        """Return how far the running statement's model calls are; None where it makes none."""
+        with self._lock:
+            calls = self._calls
+        return None if calls is None else calls.progress()
+
+    def query(self, plan: StagedPlan, request: Request) -> EngineResult:
+        """Run a plan; the rows stream from the result, whose close drops what the plan stored."""
+        with ExitStack() as stack:
+            sql = stack.enter_context(self.staged(plan, request))
+            return _OwningResult(self._engine.query(sql), stack.pop_all())
+
+    @contextmanager
+    def staged(self, plan: StagedPlan, request: Request) -> Iterator[str]:
+        """Run a plan's stages, and give the query for its rows, in the engine's SQL."""
+        for view in plan.system_views:
+            store_system_view(view, request.state, self._engine)
+        run = PlanRun(plan, self._engine)
+        try:
+            if plan.stages:
+                self._infer(run, request)
+            yield render(plan.result)
+        finally:
+            run.cleanup()
+
+    def _infer(self, run: PlanRun, request: Request) -> None:
+        query_id = str(uuid.uuid4())
+        calls = self._open_calls(query_id, request)
+        operator = InferOperator(
+            self._engine, calls, request.route, _infer_options(request.settings, query_id)
+        )
+        try:
+            run.run_stages(operator)
+        except Error as error:
+            self._close_calls(calls, operator.failures, error)
+            raise
+        self._close_calls(calls, operator.failures, None)
+
+    def _open_calls(self, query_id: str, request: Request) -> StatementCalls:
+        calls = self._gateway.open_statement(
+            query_id,
+            request.user,
+            request.text,
+            str(request.settings["query_group"] or ""),
+            _policy(request.settings),
+        )
+        with self._lock:
+            self._calls = calls
+            if self._canceled:
+                raise QueryCanceled("canceled on the user's request")
+        return calls
+
+    def _close_calls(self, calls: StatementCalls, failures: Failures, error: Error | None) -> None:
+        with self._lock:
+            self._calls = None
+        self._notify(closing_notice(calls.finish(error), failures))
+
+
+class _OwningResult:
+    """An engine's result that releases what its statement stored when it is closed."""
+
+    def __init__(self, result: EngineResult, owned: ExitStack) -> None:
+        self._result = result
+        self._owned = owned
+
+    @property
+    def columns(self) -> tuple[EngineColumn, ...]:
+        """The columns."""
+        return self._result.columns
+
+    def batches(self) -> Iterator[object]:
+        """Yield the rows as Arrow batches."""
+        return self._result.batches()
+
+    def close(self) -> None:
+        """Close the result, then release what it read. Safe to call twice."""
+        self._result.close()
+        self._owned.close()
+
+
+def _policy(settings: Mapping[str, SettingValue]) -> CallPolicy:
+    max_cost_usd = settings["outcrop.max_cost_usd"]
+    max_calls = settings["outcrop.max_calls"]
+    return CallPolicy(
+        reuse_answers=bool(settings["outcrop.reuse_answers"]),
+        max_cost_usd=None if max_cost_usd is None else float(max_cost_usd),
+        max_calls=None if max_calls is None else int(max_calls),
+        max_concurrency=int(settings["outcrop.max_concurrency"] or 1),
+        request_timeout_s=int(settings["outcrop.request_timeout"] or 0) / 1_000,
+        retry_timeout_s=int(settings["outcrop.retry_timeout"] or 0) / 1_000,
+    )
+
+
+def _infer_options(settings: Mapping[str, SettingValue], query_id: str) -> InferOptions:
+    return InferOptions(
+        max_tokens_default=int(settings["outcrop.max_tokens_default"] or 1),
+        on_error=OnError(str(settings["outcrop.on_error"])),
+        query_id=query_id,
+    )
