@@ -1,0 +1,123 @@
+"""What a command may use: one session's engine, catalog, settings and planner."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlglot import exp
+
+from outcrop.catalog.objects import ExternalModel, Relation
+from outcrop.catalog.snapshot import CatalogSnapshot
+from outcrop.catalog.store import CatalogStore, with_search_path
+from outcrop.commands.session_settings import SessionSettings
+from outcrop.config import WarehouseConfig
+from outcrop.engines.base import EngineColumn, EngineSession
+from outcrop.errors import UndefinedRelation
+from outcrop.execution.infer import Router
+from outcrop.execution.result import Notice
+from outcrop.execution.statement_runner import Request, StatementRunner
+from outcrop.execution.system_views import SystemState
+from outcrop.inference.journal import Journal
+from outcrop.planner.bind import BindOptions, bind_query
+from outcrop.planner.plan import StagedPlan
+from outcrop.planner.plan_query import plan_query
+from outcrop.sql.fragments import parse_query_text
+
+
+@dataclass(slots=True)
+class CommandContext:
+    """One session, as its commands see it.
+
+    `changed` gathers the relations whose rows the open transaction has changed, so that the
+    session can refresh what depends on them once it is committed; `catalog_changed` says that
+    other sessions' snapshots are out of date then.
+    """
+
+    engine: EngineSession
+    store: CatalogStore
+    runner: StatementRunner
+    journal: Journal
+    settings: SessionSettings
+    config: WarehouseConfig
+    user: str
+    route: Router
+    check_provider: Callable[[str, str], None]
+    notify: Callable[[Notice], None]
+    changed: set[int] = field(default_factory=set)
+    catalog_changed: bool = False
+    _snapshot: CatalogSnapshot | None = None
+
+    def snapshot(self) -> CatalogSnapshot:
+        """Return the catalog as the open transaction sees it."""
+        if self._snapshot is None:
+            self._snapshot = self.store.load(self.engine)
+        return with_search_path(self._snapshot, str(self.settings["search_path"]))
+
+    def forget_snapshot(self) -> None:
+        """Have the catalog read anew: a transaction ended, or this one changed it."""
+        self._snapshot = None
+
+    def note_catalog_change(self) -> None:
+        """Note that the open transaction has changed the catalog."""
+        self.catalog_changed = True
+        self.forget_snapshot()
+
+    def note_rows_changed(self, relation: Relation) -> None:
+        """Note that the open transaction has changed the rows of `relation`."""
+        self.store.note_change(self.engine, relation)
+        self.changed.add(relation.oid)
+
+    def plan(self, tree: exp.Query) -> StagedPlan:
+        """Bind and plan a query."""
+        snapshot = self.snapshot()
+        bound = bind_query(tree, snapshot, self.bind_options(), parse_query_text)
+        return plan_query(bound, {model.oid: model for model in snapshot.models})
+
+    def bind_options(self) -> BindOptions:
+        """Return how this session reads names."""
+        return BindOptions(
+            bool(self.settings["enable_case_sensitive_identifier"]),
+            bool(self.settings["enable_case_sensitive_super_attribute"]),
+        )
+
+    def fold(self, parts: tuple[str, ...]) -> tuple[str, ...]:
+        """Return a name as the session folds identifiers."""
+        if self.settings["enable_case_sensitive_identifier"]:
+            return parts
+        return tuple(part.lower() for part in parts)
+
+    def request(self, text: str) -> Request:
+        """Return what a plan is run for, when `text` is the statement."""
+        state = SystemState(
+            self.snapshot(), self.journal, lambda view: self.store.is_stale(self.engine, view)
+        )
+        return Request(self.user, text, self.settings.values(), state, self.route)
+
+    @contextmanager
+    def staged(self, plan: StagedPlan, text: str) -> Iterator[tuple[str, tuple[EngineColumn, ...]]]:
+        """Run a plan's stages; give the query for its rows, and its columns."""
+        with self.runner.staged(plan, self.request(text)) as sql:
+            yield sql, self.engine.describe(sql)
+
+    def relation(self, parts: tuple[str, ...], **kwargs: Any) -> Relation:
+        """Return the relation that a name means, as typed."""
+        return self.snapshot().relation(self.fold(parts), **kwargs)
+
+    def find_relation(self, parts: tuple[str, ...]) -> Relation | None:
+        """Return the relation that a name means, as typed, or None."""
+        try:
+            return self.snapshot().find_relation(self.fold(parts))
+        except UndefinedRelation:
+            return None
+
+    def model(self, parts: tuple[str, ...]) -> ExternalModel:
+        """Return the external model that a name means, as typed."""
+        return self.snapshot().model(self.fold(parts))
+
+    def now(self) -> datetime:
+        """Return the time, for records of when things were made."""
+        return datetime.now(UTC)

@@ -1,0 +1,47 @@
+"""The settings of one session: defaults, what SET changed, and what SET LOCAL changed for now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from outcrop.config import SETTINGS, SettingValue, find_setting, parse_setting
+
+
+class SessionSettings:
+    """Reads and writes by setting name; unknown names raise UndefinedSetting with a suggestion."""
+
+    def __init__(self, defaults: Mapping[str, SettingValue]) -> None:
+        self._defaults = {name: setting.default for name, setting in SETTINGS.items()} | {
+            **defaults
+        }
+        self._set: dict[str, SettingValue] = {}
+        self._local: dict[str, SettingValue] = {}
+
+    def __getitem__(self, name: str) -> SettingValue:
+        known = find_setting(name).name
+        for layer in (self._local, self._set):
+            if known in layer:
+                return layer[known]
+        return self._defaults[known]
+
+    def values(self) -> Mapping[str, SettingValue]:
+        """Return every setting's value at this moment."""
+        return {**self._defaults, **self._set, **self._local}
+
+    def set(self, name: str, text: str | None, *, is_local: bool = False) -> None:
+        """Set `name` to what `text` stands for; None is its default."""
+        setting = find_setting(name)
+        layer = self._local if is_local else self._set
+        value = self._defaults[setting.name] if text is None else parse_setting(name, text)
+        layer[setting.name] = value
+        if not is_local:
+            self._local.pop(setting.name, None)
+
+    def reset_all(self) -> None:
+        """Give every setting its default back."""
+        self._set.clear()
+        self._local.clear()
+
+    def end_transaction(self) -> None:
+        """Forget what SET LOCAL changed."""
+        self._local.clear()
