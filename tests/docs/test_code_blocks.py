@@ -19,7 +19,7 @@ def _cases() -> Iterator[object]:
         yield pytest.param(path, not needs_model, id=documents.name(path), marks=marks)
 
 
-@pytest.mark.parametrize(("path", "is_scripted"), _cases())
+@pytest.mark.parametrize(("path", "is_scripted"), list(_cases()))
 def test_code_blocks(path: Path, is_scripted: bool, tmp_path: Path) -> None:
     with DocumentRun(documents.REPOSITORY, tmp_path, is_scripted=is_scripted) as run:
         run.run(read_blocks(path))

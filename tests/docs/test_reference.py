@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Iterable, Iterator
+from types import ModuleType
 
 from outcrop import errors
 from outcrop.catalog.system_views import SYSTEM_VIEWS
@@ -42,17 +43,16 @@ _GROUPS = {
 }
 
 
-def _subclasses(base: type) -> Iterator[type]:
-    for kind in base.__subclasses__():
-        if kind.__module__ in (errors.__name__, statements.__name__):
-            yield kind
-            yield from _subclasses(kind)
+def _classes(module: ModuleType, base: type) -> list[type]:
+    """Return what `module` defines below `base`, in order of definition."""
+    return [c for c in vars(module).values() if isinstance(c, type) and issubclass(c, base)]
 
 
 def _statement_words() -> Iterator[str]:
-    for kind in _subclasses(statements.Statement):
-        default = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind.__name__).upper()
-        yield from _WORDS.get(kind, (default,))
+    for kind in _classes(statements, statements.Statement):
+        if kind is not statements.Statement:
+            default = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind.__name__).upper()
+            yield from _WORDS.get(kind, (default,))
 
 
 def _flags(parser: argparse.ArgumentParser, command: str) -> Iterator[str]:
@@ -78,7 +78,7 @@ def test_every_setting() -> None:
 
 def test_every_error_with_its_sqlstate() -> None:
     lines = documents.reference_text().splitlines()
-    kinds = [kind for kind in _subclasses(errors.Error) if kind not in _GROUPS]
+    kinds = [kind for kind in _classes(errors, errors.Error) if kind not in _GROUPS]
     missing = [
         f"{kind.__name__} {kind.sqlstate}"
         for kind in kinds

@@ -18,16 +18,16 @@ _FOREIGN = re.compile(
 )
 
 
-def _tracked(repository: Path) -> list[Path]:
+def _tracked(folder: Path) -> list[Path]:
     # Files that are about to be committed count as well; ignored ones do not.
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=repository,
+        cwd=folder,
         capture_output=True,
         text=True,
         check=True,
     )
-    paths = (repository / name for name in listed.stdout.split("\0") if name)
+    paths = (folder / name for name in listed.stdout.split("\0") if name)
     return [path for path in paths if path.is_file()]
 
 
@@ -51,8 +51,8 @@ def test_no_path_or_host_of_one_machine(repository: Path) -> None:
 
 def test_no_source_file_holds_too_much(repository: Path) -> None:
     lengths = {
-        path.relative_to(repository): len(_text(path).splitlines())
-        for path in _tracked(repository)
+        path.relative_to(repository / "src"): len(_text(path).splitlines())
+        for path in _tracked(repository / "src")
         if path.suffix == ".py"
     }
     assert {path: n for path, n in lengths.items() if n > SOURCE_LINES_MAX} == {}
