@@ -1,0 +1,155 @@
+"""The caller's side of one question to a model: invocations in, outcomes out, a window in between.
+
+Invocations are pulled from their source in chunks, in the caller's own thread, and only as outcomes
+leave: a million prompts are never in memory at once. A chunk is claimed, looked up in the journal
+in one query, and what the journal does not have goes to the dispatcher in one hand-over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from queue import SimpleQueue
+
+from outcrop.errors import BudgetExceeded, Error, QueryCanceled
+from outcrop.inference.account import Account
+from outcrop.inference.budget import Budget
+from outcrop.inference.dispatcher import Dispatcher, Inbox, Runtime, Stopped
+from outcrop.inference.flights import Flight
+from outcrop.inference.invocation import Invocation
+from outcrop.inference.journal import LOOKUP_MAX
+from outcrop.inference.meter import Counts
+from outcrop.inference.policy import CallPolicy, Outcome
+from outcrop.inference.records import Answer
+
+CHUNK = LOOKUP_MAX
+
+
+class Ask:
+    """One question to one model function: `outcomes` is iterated once."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        account: Account,
+        policy: CallPolicy,
+        budget: Budget,
+        totals: Callable[[], Counts],
+    ) -> None:
+        self._runtime = runtime
+        self._account = account
+        self._totals = totals
+        self._inbox: Inbox = SimpleQueue()
+        self.dispatcher = Dispatcher(runtime, account, policy, budget, self._inbox)
+        # The dispatcher always has work for its workers while the next chunk is looked up.
+        self._window = CHUNK + max(CHUNK, 2 * policy.max_concurrency)
+        self._unanswered = 0
+        self._cancellation: QueryCanceled | None = None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether all that was asked for has its outcome, so that nothing more will be counted."""
+        return not self._unanswered
+
+    def cancel(self, error: QueryCanceled) -> None:
+        """Stop; `outcomes` raises `error`. From any thread."""
+        self._cancellation = error
+        self._inbox.put(Stopped(error))
+        self._on_loop_stop(error)
+
+    def outcomes(self, invocations: Iterable[Invocation]) -> Iterator[Outcome]:
+        """Yield what becomes of each invocation, in the order of completion."""
+        source = iter(invocations)
+        try:
+            while True:
+                self._raise_if_canceled()
+                if self._has_room() and (chunk := list(islice(source, CHUNK))):
+                    yield from self._admit(chunk)
+                elif self._unanswered or self.dispatcher.is_stopped:
+                    yield from self._receive()
+                else:
+                    return
+        except BudgetExceeded as error:
+            raise self._explain(error, source) from error
+        finally:
+            self._on_loop_stop(None)
+
+    def _has_room(self) -> bool:
+        return self._unanswered + CHUNK <= self._window and not self.dispatcher.is_stopped
+
+    def _on_loop_stop(self, error: Error | None) -> None:
+        self._runtime.call(self.dispatcher.stop, error)
+
+    def _receive(self) -> Iterator[Outcome]:
+        """Wait for the next outcomes and yield them; raises what stopped the dispatcher."""
+        received = self._inbox.get()
+        if isinstance(received, Stopped):
+            assert received.error is not None
+            raise received.error
+        for outcome in received:
+            self._raise_if_canceled()
+            self._unanswered -= 1
+            yield outcome
+
+    def _raise_if_canceled(self) -> None:
+        if self._cancellation is not None:
+            raise self._cancellation
+
+    def _admit(self, chunk: Sequence[Invocation]) -> Iterator[Outcome]:
+        """Yield the answers that the journal has, and have the others sent."""
+        self._account.meter.asked(len(chunk))
+        self._unanswered += len(chunk)
+        own = self._runtime.flights.claim(chunk, self.dispatcher)
+        try:
+            answers = self._lookup(own)
+        except BaseException:
+            self._runtime.call(self._release, own)
+            raise
+        missing = [flight for flight in own if flight.fingerprint not in answers]
+        found = [flight for flight in own if flight.fingerprint in answers]
+        shared = self._runtime.flights.land_unshared(found)
+        if missing or shared:
+            reused = [(flight, answers.pop(flight.fingerprint)) for flight in shared]
+            self._runtime.call(self._send, missing, reused)
+        self._account.meter.reused(answers.values())
+        self._unanswered -= len(answers)
+        for fingerprint, answer in answers.items():
+            yield Outcome(fingerprint, answer.response, None, True, answer.usage)
+
+    def _lookup(self, flights: Sequence[Flight]) -> dict[bytes, Answer]:
+        """Return what may be reused: of this statement alone, where it asks afresh."""
+        if not flights:
+            return {}
+        fingerprints = [flight.fingerprint for flight in flights]
+        is_fresh = self.dispatcher.wants_fresh
+        query_id = self._account.statement.query_id if is_fresh else None
+        return self._runtime.journal.lookup(fingerprints, query_id=query_id)
+
+    def _send(self, missing: Sequence[Flight], reused: Sequence[tuple[Flight, Answer]]) -> None:
+        self.dispatcher.enqueue(missing)
+        for flight, answer in reused:
+            self.dispatcher.share_reused(flight, answer)
+
+    def _release(self, flights: Sequence[Flight]) -> None:
+        self.dispatcher.stop(None)
+        self.dispatcher.give_up(flights)
+
+    def _explain(self, error: BudgetExceeded, source: Iterator[Invocation]) -> BudgetExceeded:
+        """Say what was spent, what is kept, and how much is left to pay for."""
+        totals = self._totals()
+        left = self._unanswered + totals.failed + self._count_unknown(source)
+        cost = totals.cost.usd
+        spent = "nothing of known price" if cost is None else f"${cost:.6f}"
+        return BudgetExceeded(
+            f"{error.message}; {spent} was spent on {totals.sent:,} calls, "
+            f"{totals.answered + totals.reused:,} answers are kept, {left:,} invocations are left",
+            hint=error.hint
+            or f"Raise the limit and run it again: only the {left:,} that are left are paid for.",
+        )
+
+    def _count_unknown(self, source: Iterator[Invocation]) -> int:
+        """Return how many of the invocations that were never pulled have no answer yet."""
+        unknown = 0
+        while chunk := {invocation.fingerprint for invocation in islice(source, CHUNK)}:
+            unknown += len(chunk) - self._runtime.journal.count_known(tuple(chunk))
+        return unknown

@@ -1,0 +1,124 @@
+"""Single flight: of equal invocations that are asked for at the same time, one is sent.
+
+Whoever asks **claims** an invocation first and looks into the journal second; a flight leaves the
+table only after its answer is on disk. So of two who ask, the second either finds the flight in
+the table and waits for it, or finds its answer in the journal. There is no moment between.
+
+A flight that its owner gives up before it was sent goes to the next who waits for it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from outcrop.errors import Error
+from outcrop.inference.invocation import Invocation
+from outcrop.inference.records import Answer
+
+
+class Waiter(Protocol):
+    """Somebody who waits for flights. Its methods are called on the gateway's event loop."""
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it has stopped waiting."""
+        ...
+
+    @property
+    def wants_fresh(self) -> bool:
+        """Whether an answer that was in the journal before will not do."""
+        ...
+
+    def enqueue(self, flights: Sequence[Flight]) -> None:
+        """Send these, which are now its own."""
+        ...
+
+    def share(self, fingerprint: bytes, answer: Answer) -> None:
+        """Take an answer that somebody else paid for."""
+        ...
+
+    def fail(self, fingerprint: bytes, error: Error) -> None:
+        """Take an error instead of an answer."""
+        ...
+
+    def stop(self, error: Error) -> None:
+        """Send nothing more, since `error` is the end of the whole statement."""
+        ...
+
+
+class Flight:
+    """An invocation on its way, and who waits for it. The first to wait pays for it."""
+
+    __slots__ = ("fingerprint", "invocation", "waiters")
+
+    def __init__(self, invocation: Invocation, fingerprint: bytes, waiter: Waiter) -> None:
+        self.invocation = invocation
+        self.fingerprint = fingerprint
+        self.waiters: list[Waiter] = [waiter]
+
+
+class FlightTable:
+    """All flights of a gateway. Any thread may use it; bounded by its users' windows."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._flights: dict[bytes, Flight] = {}
+
+    def __len__(self) -> int:
+        return len(self._flights)
+
+    def claim(self, invocations: Iterable[Invocation], waiter: Waiter) -> list[Flight]:
+        """Make `waiter` wait for each invocation; return the flights that are now its own."""
+        pairs = [(invocation.fingerprint, invocation) for invocation in invocations]
+        own: list[Flight] = []
+        with self._lock:
+            for fingerprint, invocation in pairs:
+                flight = self._flights.get(fingerprint)
+                if flight is None:
+                    flight = self._flights[fingerprint] = Flight(invocation, fingerprint, waiter)
+                    own.append(flight)
+                else:
+                    flight.waiters.append(waiter)
+        return own
+
+    def land_unshared(self, flights: Iterable[Flight]) -> list[Flight]:
+        """Remove the flights for which one alone waits; return the others, which stay."""
+        shared: list[Flight] = []
+        with self._lock:
+            for flight in flights:
+                if len(flight.waiters) == 1:
+                    del self._flights[flight.fingerprint]
+                else:
+                    shared.append(flight)
+        return shared
+
+    def land(self, flight: Flight) -> Sequence[Waiter]:
+        """Remove a flight that ended; return who waited for it."""
+        with self._lock:
+            del self._flights[flight.fingerprint]
+            return flight.waiters
+
+    def land_reused(self, flight: Flight, finder: Waiter) -> Sequence[Waiter]:
+        """End a flight whose answer `finder` found in the journal, for all whom that satisfies.
+
+        Returns them. Those who want a fresh answer keep the flight; `give_up` says who sends it.
+        """
+        with self._lock:
+            served: list[Waiter] = []
+            unserved: list[Waiter] = []
+            for waiter in flight.waiters:
+                is_served = waiter is finder or not waiter.wants_fresh
+                (served if is_served else unserved).append(waiter)
+            flight.waiters = unserved
+            return served
+
+    def give_up(self, flight: Flight) -> Waiter | None:
+        """Give up a flight that was not sent; return who must send it instead, if anybody."""
+        with self._lock:
+            flight.waiters = [waiter for waiter in flight.waiters if not waiter.is_stopped]
+            if flight.waiters:
+                return flight.waiters[0]
+            del self._flights[flight.fingerprint]
+            return None

@@ -1,0 +1,194 @@
+"""The gateway: the only way to a model.
+
+    invocations -> claim -> journal -> queue -> budget -> limiter -> provider -> journal -> outcome
+                  flights   lookup    dispatcher          retry                 commit
+
+It owns one event loop in one background thread; its surface is synchronous, and any number of
+threads may use it at once. Three things hold whatever happens:
+
+* an answer is on disk before anybody sees it (`journal`),
+* the same invocation is never sent twice, unless the user asks for that (`flights`, `journal`),
+* what was sent is waited for, also by a statement that was stopped (`dispatcher`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import logging
+import random as random_module
+import threading
+from collections.abc import Callable, Coroutine
+from random import Random
+
+from outcrop.config import CONCURRENCY_MAX
+from outcrop.errors import InternalError, QueryCanceled
+from outcrop.inference.clock import Clock, SystemClock
+from outcrop.inference.dispatcher import Runtime
+from outcrop.inference.flights import FlightTable
+from outcrop.inference.journal import Journal
+from outcrop.inference.limiter import Limiter
+from outcrop.inference.policy import CallPolicy, Outcome
+from outcrop.inference.prices import Prices
+from outcrop.inference.records import StatementOutcome
+from outcrop.inference.sender import Channel
+from outcrop.inference.statement import Statement, StatementOrigin
+from outcrop.providers.base import Provider
+
+__all__ = ["CLOSE_GRACE_S", "CallPolicy", "Gateway", "Outcome", "Statement"]
+
+# How long `close` waits for answers that are being paid for. Most calls end well within it; one
+# that does not is recorded as possibly paid, since a user who quits should not wait for minutes.
+CLOSE_GRACE_S = 30.0
+
+logger = logging.getLogger("outcrop.inference")
+
+
+class Gateway:
+    """Asks models for all statements of a warehouse.
+
+    `providers` builds the provider of a name, once, on the gateway's event loop: it must be quick,
+    so that a local model is loaded by its first request. `provider_kind` gives the kind by which a
+    provider's models are priced. The journal belongs to the caller, who closes it after this.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        providers: Callable[[str], Provider],
+        provider_kind: Callable[[str], str],
+        prices: Prices,
+        *,
+        clock: Clock | None = None,
+        random: Random | None = None,
+    ) -> None:
+        self._build_provider = providers
+        self._provider_kind = provider_kind
+        self._prices = prices
+        self._clock = clock or SystemClock()
+        self._providers: dict[str, Provider] = {}
+        self._channels: dict[tuple[str, str], Channel] = {}
+        self._statements: set[Statement] = set()
+        self._background: set[asyncio.Task[None]] = set()
+        self._lock = threading.Lock()
+        self._is_closed = False
+        self._loop = asyncio.new_event_loop()
+        self._runtime = Runtime(
+            loop=self._loop,
+            journal=journal,
+            flights=FlightTable(),
+            clock=self._clock,
+            random=random or random_module.SystemRandom(),
+            channel=self._channel,
+            call=self._call,
+            ask_loop=self._ask_loop,
+            spawn=self._spawn,
+        )
+        self._thread = threading.Thread(target=self._run, name="outcrop-gateway", daemon=True)
+        self._thread.start()
+
+    def open_statement(
+        self, query_id: str, user: str, query_text: str, query_group: str, policy: CallPolicy
+    ) -> Statement:
+        """Return a new statement. Whoever opens it calls its `finish`, also after an error."""
+        statement = Statement(
+            self._runtime,
+            StatementOrigin(query_id, user, query_text, query_group),
+            policy,
+            self._forget,
+        )
+        with self._lock:
+            if self._is_closed:
+                raise InternalError("the gateway is closed")
+            self._statements.add(statement)
+        return statement
+
+    def close(self, grace_s: float = CLOSE_GRACE_S) -> None:
+        """Stop all statements, journal what is in flight, and close the providers.
+
+        What has not come back after `grace_s` is given up, and journaled as possibly paid. Safe to
+        call twice.
+        """
+        with self._lock:
+            if self._is_closed:
+                return
+            self._is_closed = True
+            statements = tuple(self._statements)
+        for statement in statements:
+            statement.cancel(QueryCanceled("the warehouse was closed; paid answers are kept"))
+        asyncio.run_coroutine_threadsafe(self._shut_down(grace_s), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_forever()
+
+    def _call(self, function: Callable[..., None], *args: object) -> None:
+        """Have the event loop call a function; nothing is left to call once it has ended."""
+        try:
+            self._loop.call_soon_threadsafe(function, *args)
+        except RuntimeError:
+            if not self._loop.is_closed():
+                raise
+
+    def _ask_loop(self, question: Callable[[], bool]) -> bool:
+        """Return what `question` gives on the event loop; False once the gateway is closed."""
+        answer: concurrent.futures.Future[bool] = concurrent.futures.Future()
+        with self._lock:
+            if self._is_closed:
+                return False
+            self._loop.call_soon_threadsafe(lambda: answer.set_result(question()))
+        return answer.result()
+
+    def _spawn(self, background: Coroutine[object, object, None]) -> None:
+        """Have the event loop run a coroutine that `close` waits for."""
+
+        def start() -> None:
+            task = self._loop.create_task(background)
+            self._background.add(task)
+            task.add_done_callback(self._background.discard)
+
+        with self._lock:
+            if self._is_closed:  # then `close` itself does what is left to do for a statement
+                background.close()
+            else:
+                self._loop.call_soon_threadsafe(start)
+
+    def _forget(self, statement: Statement) -> None:
+        with self._lock:
+            self._statements.discard(statement)
+
+    def _channel(self, provider_name: str, model_id: str) -> Channel:
+        """Return the way to a model; on the event loop, where providers are built and used."""
+        key = (provider_name, model_id)
+        channel = self._channels.get(key)
+        if channel is None:
+            provider = self._providers.get(provider_name)
+            if provider is None:
+                provider = self._providers[provider_name] = self._build_provider(provider_name)
+            price = self._prices.find(self._provider_kind(provider_name), model_id)
+            limiter = Limiter(self._clock, provider.concurrency_max or CONCURRENCY_MAX)
+            channel = self._channels[key] = Channel(provider, limiter, price)
+        return channel
+
+    async def _shut_down(self, grace_s: float) -> None:
+        statements = tuple(self._statements)
+        closed = asyncio.gather(
+            *(s.close_when_drained(StatementOutcome.CANCELED) for s in statements)
+        )
+        try:
+            await asyncio.wait_for(asyncio.shield(closed), grace_s)
+        except TimeoutError:
+            logger.warning("calls in flight are given up after %g seconds", grace_s)
+            for statement in statements:
+                statement.abandon()
+            await closed
+        while self._background:
+            await asyncio.wait(tuple(self._background))
+        for channel in self._channels.values():
+            await channel.limiter.close()
+        for provider in self._providers.values():
+            await provider.close()
+        await self._loop.shutdown_default_executor()

@@ -1,0 +1,196 @@
+"""The journal's file: a SQLite database in WAL mode, its tables, and SQLite's errors as ours.
+
+SQLite was chosen since it survives what the journal must survive: a killed process (the WAL's
+frames carry checksums, and those after the last complete commit are ignored), power loss
+(`synchronous=FULL`), several processes, and a full disk, which fails the transaction and leaves
+the file as it was.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import zlib
+from pathlib import Path
+
+from outcrop.errors import (
+    DiskFull,
+    Error,
+    InternalError,
+    JournalCorrupted,
+    NotAWarehouse,
+    WarehouseBusy,
+)
+from outcrop.providers.base import JsonObject
+
+SCHEMA_VERSION = 1
+_APPLICATION_ID = 0x4F43524A  # "OCRJ", so that `file journal.sqlite` and we know it for ours
+_BUSY_TIMEOUT_S = 30.0
+_CACHE_KIB = 32_768
+
+_SCHEMA = """
+CREATE TABLE answer (
+  fingerprint BLOB PRIMARY KEY,
+  provider TEXT NOT NULL,
+  model_id TEXT NOT NULL,
+  response BLOB NOT NULL,
+  input_tokens INTEGER, output_tokens INTEGER,
+  cache_read_tokens INTEGER, cache_write_tokens INTEGER,
+  cost_usd REAL, priced_as_of TEXT,
+  owner TEXT NOT NULL,
+  query_id TEXT NOT NULL,
+  created_at REAL NOT NULL
+) STRICT;
+CREATE TABLE statement (
+  statement_id INTEGER PRIMARY KEY,
+  query_id TEXT NOT NULL, user_name TEXT NOT NULL, query_group TEXT NOT NULL,
+  query_text TEXT NOT NULL, model TEXT NOT NULL, function TEXT NOT NULL,
+  started_at REAL NOT NULL, ended_at REAL, outcome TEXT NOT NULL,
+  invocations INTEGER NOT NULL, calls INTEGER NOT NULL, reused INTEGER NOT NULL,
+  failed INTEGER NOT NULL, attempts INTEGER NOT NULL, throttles INTEGER NOT NULL,
+  retries INTEGER NOT NULL, truncated INTEGER NOT NULL, possibly_paid INTEGER NOT NULL,
+  input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL, cost_usd REAL,
+  saved_input_tokens INTEGER NOT NULL, saved_output_tokens INTEGER NOT NULL, saved_cost_usd REAL
+) STRICT;
+CREATE TABLE call (
+  call_id INTEGER PRIMARY KEY,
+  statement_id INTEGER NOT NULL,
+  fingerprint BLOB NOT NULL,
+  provider TEXT NOT NULL, model_id TEXT NOT NULL, status TEXT NOT NULL,
+  attempts INTEGER NOT NULL, throttles INTEGER NOT NULL, retries INTEGER NOT NULL,
+  possibly_paid INTEGER NOT NULL,
+  input_tokens INTEGER, output_tokens INTEGER, cost_usd REAL,
+  started_at REAL NOT NULL, duration_ms INTEGER NOT NULL,
+  error_code TEXT, error_message TEXT
+) STRICT;
+CREATE TABLE model_usage (
+  provider TEXT NOT NULL, model_id TEXT NOT NULL,
+  answers INTEGER NOT NULL, request_chars INTEGER NOT NULL,
+  input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
+  PRIMARY KEY (provider, model_id)
+) STRICT, WITHOUT ROWID;
+"""
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open the file for use by one thread at a time; raises what `translate` gives."""
+    try:
+        connection = sqlite3.connect(
+            path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+        )
+    except sqlite3.Error as error:
+        raise translate(error, path) from error
+    try:
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+    except sqlite3.Error as error:
+        connection.close()
+        raise translate(error, path) from error
+    return connection
+
+
+def prepare(connection: sqlite3.Connection, path: Path) -> None:
+    """Create the tables of an empty file, or check that a file is a journal of our version."""
+    try:
+        if _version(connection, path) == SCHEMA_VERSION:
+            return
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("BEGIN IMMEDIATE")
+        if _version(connection, path) != SCHEMA_VERSION:  # another process may have been first
+            _create_tables(connection)
+        connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        raise translate(error, path) from error
+
+
+def _create_tables(connection: sqlite3.Connection) -> None:
+    for statement in _SCHEMA.split(";\n"):
+        connection.execute(statement)
+    connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def _version(connection: sqlite3.Connection, path: Path) -> int:
+    """Return the file's version, 0 if it is empty; raise NotAWarehouse if it is not ours."""
+    [version] = connection.execute("PRAGMA user_version").fetchone()
+    [application] = connection.execute("PRAGMA application_id").fetchone()
+    [tables] = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if (application, version) == (_APPLICATION_ID, SCHEMA_VERSION) or (tables, version) == (0, 0):
+        return int(version)
+    raise NotAWarehouse(
+        f"{str(path)!r} is no journal of version {SCHEMA_VERSION}",
+        hint="Open it with the Outcrop that wrote it, or move it away to start an empty journal.",
+    )
+
+
+def translate(error: sqlite3.Error, path: Path) -> Error:
+    """Return our error for SQLite's, by its result code (https://sqlite.org/rescode.html)."""
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None:
+        return InternalError(f"the journal {str(path)!r} was used wrongly: {error}")
+    if code in _CORRUPTED or code & 0xFF in _CORRUPTED:
+        return JournalCorrupted(f"the journal {str(path)!r} is damaged: {error}")
+    if code & 0xFF in _UNWRITABLE:
+        return DiskFull(
+            f"the journal {str(path)!r} cannot be written: {error}",
+            hint="Make space, or make the file writable, and run the statement again: what was "
+            "answered before is kept and is not paid for again.",
+        )
+    if code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return WarehouseBusy(
+            f"another process has kept the journal {str(path)!r} locked for "
+            f"{_BUSY_TIMEOUT_S:g} seconds",
+            hint="End that process, or wait for it, and run the statement again.",
+        )
+    return InternalError(f"the journal {str(path)!r} was used wrongly: {error}")
+
+
+_CORRUPTED = frozenset(
+    {
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_IOERR_READ,
+        sqlite3.SQLITE_IOERR_SHORT_READ,
+        sqlite3.SQLITE_IOERR_CORRUPTFS,
+    }
+)
+_UNWRITABLE = frozenset(
+    {
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PERM,
+    }
+)
+
+_encode_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+_WINDOW_BITS_MIN, _WINDOW_BITS_MAX = 9, 15
+_MEMORY_LEVEL_MIN = 4
+
+
+def pack(response: JsonObject) -> bytes:
+    """Return `response` as compressed JSON text; raises InternalError where it is no JSON.
+
+    The compressor's window and tables are no larger than the text needs: zlib allocates and clears
+    them first, which for a short answer takes several times as long as compressing it.
+    """
+    try:
+        text = _encode_json(response).encode("utf-8", "surrogatepass")
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InternalError(f"a provider's answer is no JSON: {error}") from error
+    window_bits = min(max(len(text).bit_length(), _WINDOW_BITS_MIN), _WINDOW_BITS_MAX)
+    memory_level = max(window_bits - 7, _MEMORY_LEVEL_MIN)
+    compressor = zlib.compressobj(1, zlib.DEFLATED, window_bits, memory_level)
+    return compressor.compress(text) + compressor.flush()
+
+
+def unpack(packed: bytes, path: Path) -> JsonObject:
+    """Return what `pack` was given; raises JournalCorrupted where `packed` is damaged."""
+    try:
+        response = json.loads(zlib.decompress(packed))
+    except (zlib.error, ValueError) as error:
+        raise JournalCorrupted(f"an answer in {str(path)!r} is damaged: {error}") from error
+    if not isinstance(response, dict):
+        raise JournalCorrupted(f"an answer in {str(path)!r} is not a JSON object")
+    return response

@@ -1,0 +1,200 @@
+"""The journal's SQL, and the rows that go with it: plain functions from records to tuples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+
+from outcrop.inference.records import (
+    CallDetail,
+    CallStatus,
+    NewCall,
+    NewStatement,
+    StatementDetail,
+    StatementOutcome,
+    StatementTotals,
+)
+from outcrop.providers.base import TokenUsage
+
+# A row for SQLite to store. Rows that it returns are `Any`: its STRICT tables hold the types.
+Row: TypeAlias = tuple[str | int | float | bytes | None, ...]
+
+
+def _placeholders(count: int) -> str:
+    return ", ".join("?" * count)
+
+
+# A new answer replaces the old one: that is what asking afresh (reuse_answers off) means.
+INSERT_ANSWER = f"INSERT OR REPLACE INTO answer VALUES ({_placeholders(13)})"
+_CALL_COLUMNS = (
+    "statement_id, fingerprint, provider, model_id, status, attempts, throttles, retries, "
+    "possibly_paid, input_tokens, output_tokens, cost_usd, started_at, duration_ms, "
+    "error_code, error_message"
+)
+INSERT_CALL = f"INSERT INTO call ({_CALL_COLUMNS}) VALUES ({_placeholders(16)})"
+_TOTALS = (
+    "outcome",
+    "ended_at",
+    "invocations",
+    "calls",
+    "reused",
+    "failed",
+    "attempts",
+    "throttles",
+    "retries",
+    "truncated",
+    "possibly_paid",
+    "input_tokens",
+    "output_tokens",
+    "cost_usd",
+    "saved_input_tokens",
+    "saved_output_tokens",
+    "saved_cost_usd",
+)
+_STATEMENT_COLUMNS = "query_id, user_name, query_group, query_text, model, function, started_at"
+INSERT_STATEMENT = (
+    f"INSERT INTO statement ({_STATEMENT_COLUMNS}, {', '.join(_TOTALS)}) "
+    f"VALUES ({_placeholders(7 + len(_TOTALS))})"
+)
+UPDATE_STATEMENT = (
+    f"UPDATE statement SET {', '.join(f'{name} = ?' for name in _TOTALS)} WHERE statement_id = ?"
+)
+UPSERT_USAGE = """
+INSERT INTO model_usage VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (provider, model_id) DO UPDATE SET
+  answers = answers + excluded.answers,
+  request_chars = request_chars + excluded.request_chars,
+  input_tokens = input_tokens + excluded.input_tokens,
+  output_tokens = output_tokens + excluded.output_tokens
+"""
+
+SELECT_ANSWERS = """
+SELECT fingerprint, response, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens,
+  cost_usd
+FROM answer WHERE fingerprint IN ({}) AND (?{} IS NULL OR query_id = ?{})
+"""
+SELECT_KNOWN = "SELECT count(*) FROM answer WHERE fingerprint IN ({})"
+SELECT_USAGE = """
+SELECT answers, request_chars, input_tokens, output_tokens FROM model_usage
+WHERE provider = ? AND model_id = ?
+"""
+SELECT_CALLS = """
+SELECT call_id, query_id, fingerprint, user_name, model, function, provider, model_id, status,
+  c.attempts, c.throttles, c.retries, c.possibly_paid, c.input_tokens, c.output_tokens, c.cost_usd,
+  c.started_at, duration_ms, error_code, error_message
+FROM call AS c JOIN statement USING (statement_id) ORDER BY call_id
+"""
+SELECT_DETAILS = """
+SELECT query_id, user_name, query_group, query_text, model, function, started_at, ended_at, outcome,
+  invocations, calls, reused, failed, attempts, throttles, retries, truncated, possibly_paid,
+  input_tokens, output_tokens, cost_usd, saved_input_tokens, saved_output_tokens, saved_cost_usd
+FROM statement ORDER BY statement_id
+"""
+
+
+def answer_row(call: NewCall, packed: bytes, created_at: float) -> Row:
+    """Return the row of table `answer` for a call that has one."""
+    answer = call.answer
+    assert answer is not None
+    return (
+        call.fingerprint,
+        call.provider,
+        call.model_id,
+        packed,
+        *_tokens(call.usage),
+        call.cost_usd,
+        answer.priced_as_of,
+        _text(answer.owner),
+        answer.query_id,
+        created_at,
+    )
+
+
+def call_row(call: NewCall) -> Row:
+    """Return the row of table `call`, without its id."""
+    return (
+        call.statement_id,
+        call.fingerprint,
+        call.provider,
+        call.model_id,
+        call.status.value,
+        call.attempts,
+        call.throttles,
+        call.retries,
+        call.possibly_paid,
+        *_tokens(call.usage)[:2],
+        call.cost_usd,
+        call.started_at,
+        call.duration_ms,
+        call.error_code,
+        None if call.error_message is None else _text(call.error_message),
+    )
+
+
+def _tokens(usage: TokenUsage | None) -> Row:
+    if usage is None:
+        return (None, None, None, None)
+    return (
+        usage.input_tokens,
+        usage.output_tokens,
+        usage.cache_read_tokens,
+        usage.cache_write_tokens,
+    )
+
+
+def usage_rows(calls: Iterable[NewCall]) -> Sequence[Row]:
+    """Return the rows by which table `model_usage` grows: one for each model with known usage."""
+    sums: dict[tuple[str, str], list[int]] = {}
+    for call in calls:
+        answer = call.answer
+        if answer is not None and call.usage is not None:
+            total = sums.setdefault((call.provider, call.model_id), [0, 0, 0, 0])
+            total[0] += 1
+            total[1] += answer.request_chars
+            total[2] += call.usage.input_tokens
+            total[3] += call.usage.output_tokens
+    return [(*model, *total) for model, total in sums.items()]
+
+
+def statement_row(statement: NewStatement) -> Row:
+    """Return what a statement knows of itself when it begins."""
+    return (
+        statement.query_id,
+        _text(statement.user),
+        _text(statement.query_group),
+        _text(statement.query_text),
+        statement.model,
+        statement.function,
+        statement.started_at,
+    )
+
+
+def totals_row(totals: StatementTotals) -> Row:
+    """Return the totals in the order of their columns."""
+    return tuple(getattr(totals, name) for name in _TOTALS)
+
+
+def call_detail(row: Sequence[Any]) -> CallDetail:
+    """Return a row of SELECT_CALLS as a record."""
+    values = list(row)
+    values[8] = CallStatus(values[8])
+    values[16] = _moment(values[16])
+    return CallDetail(*values)
+
+
+def statement_detail(row: Sequence[Any]) -> StatementDetail:
+    """Return a row of SELECT_DETAILS as a record."""
+    values = list(row)
+    values[6], values[7] = _moment(values[6]), _moment(values[7])
+    values[8] = StatementOutcome(values[8])
+    return StatementDetail(*values)
+
+
+def _moment(seconds: object) -> datetime | None:
+    return datetime.fromtimestamp(seconds, UTC) if isinstance(seconds, float) else None
+
+
+def _text(text: str) -> str:
+    """Return `text` without lone surrogates, which UTF-8 and so SQLite cannot hold."""
+    return text.encode("utf-8", "replace").decode()

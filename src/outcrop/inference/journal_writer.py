@@ -1,0 +1,219 @@
+"""The journal's one writing thread: what is handed in meanwhile is committed together.
+
+**Group commit.** A commit costs one fsync, whatever it holds; so while one commit runs, new writes
+gather, and the next commit takes them all. Nobody waits on purpose: one write alone is committed
+at once. Whoever handed a write in resumes after the commit that holds it, never before.
+
+**synchronous=FULL.** Every commit is fsynced, so that a paid answer survives power loss, not just
+a killed process. Measured on a cloud disk with 64 writes a commit: FULL 72,000 rows/s, NORMAL
+59,000 to 70,000 (the difference is noise); with one write a commit FULL takes 0.37 ms and NORMAL
+0.05 ms. A model call takes 100 ms and more: the stronger promise is free.
+
+**A full disk.** The whole commit fails, and everybody in it gets DiskFull: an answer that is not on
+disk is not released. It was paid for, though, so the writer keeps it (at most `UNSAVED_MAX`) and
+commits it with the next commit that succeeds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import logging
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from outcrop.errors import DiskFull, Error, InternalError
+from outcrop.inference import journal_file
+from outcrop.inference.journal_sql import (
+    INSERT_ANSWER,
+    INSERT_CALL,
+    INSERT_STATEMENT,
+    UPDATE_STATEMENT,
+    UPSERT_USAGE,
+    answer_row,
+    call_row,
+    statement_row,
+    totals_row,
+    usage_rows,
+)
+from outcrop.inference.records import NewCall, NewStatement, StatementTotals
+
+UNSAVED_MAX = 10_000
+
+logger = logging.getLogger("outcrop.inference")
+
+
+@dataclass(frozen=True, slots=True)
+class PutCall:
+    """Store a call, and its answer, which is `packed`, if it has one."""
+
+    call: NewCall
+    packed: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class PutStatement:
+    """Store a statement with its totals; the waiter gets its id."""
+
+    statement: NewStatement
+    totals: StatementTotals
+
+
+@dataclass(frozen=True, slots=True)
+class PutTotals:
+    """Replace the totals of a statement that is stored already."""
+
+    statement_id: int
+    totals: StatementTotals
+
+
+@dataclass(frozen=True, slots=True)
+class Flush:
+    """Store what could not be stored before, and nothing else."""
+
+
+Write: TypeAlias = PutCall | PutStatement | PutTotals | Flush
+Waiter: TypeAlias = "asyncio.Future[int] | concurrent.futures.Future[int]"
+
+
+class JournalWriter:
+    """Takes writes from any thread, commits them in groups, and tells who waits.
+
+    The queue is bounded by its users: each waits for its write before it hands in another.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, wall: Callable[[], float]):
+        self._path = path
+        self._connection = connection
+        self._wall = wall
+        self._changed = threading.Condition()
+        self._pending: list[tuple[Write, Waiter]] = []
+        self._unsaved: list[PutCall] = []
+        self._is_closing = False
+        self._thread = threading.Thread(target=self._run, name="outcrop-journal", daemon=True)
+        self._thread.start()
+
+    @property
+    def has_unsaved(self) -> bool:
+        """Whether paid answers are in memory alone, since the disk was full."""
+        return bool(self._unsaved)
+
+    def put(self, write: Write, waiter: Waiter) -> None:
+        """Hand in a write; `waiter` gets its result once it is on disk, or the error."""
+        with self._changed:
+            if self._is_closing:
+                raise InternalError("the journal is closed")
+            self._pending.append((write, waiter))
+            if len(self._pending) == 1:
+                self._changed.notify()
+
+    def close(self) -> None:
+        """Commit what was handed in and end the thread. Safe to call twice."""
+        with self._changed:
+            self._is_closing = True
+            self._changed.notify()
+        self._thread.join()
+        self._connection.close()
+
+    def _run(self) -> None:
+        while group := self._next_group():
+            try:
+                results = self._commit([write for write, _ in group])
+            except Error as error:
+                _tell(group, error)
+            except Exception as error:
+                logger.exception("the journal's writer failed")
+                self._roll_back()
+                _tell(group, InternalError(f"the journal could not be written: {error}"))
+            else:
+                _tell(group, results)
+        self._save_unsaved_at_last()
+
+    def _save_unsaved_at_last(self) -> None:
+        if self._unsaved:
+            try:
+                self._commit([])
+            except Error as error:
+                logger.error("%d paid answers are lost: %s", len(self._unsaved), error)
+
+    def _next_group(self) -> list[tuple[Write, Waiter]]:
+        """Wait for writes and return them all; nothing once the writer closes."""
+        with self._changed:
+            while not self._pending and not self._is_closing:
+                self._changed.wait()
+            group, self._pending = self._pending, []
+            return group
+
+    def _commit(self, writes: Sequence[Write]) -> list[int]:
+        calls = [write for write in writes if isinstance(write, PutCall)]
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            results = [self._apply(write) for write in writes]
+            self._insert_calls([*self._unsaved, *calls])
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._roll_back()
+            translated = journal_file.translate(error, self._path)
+            if isinstance(translated, DiskFull):
+                self._keep(calls)
+            raise translated from error
+        self._unsaved.clear()
+        return results
+
+    def _apply(self, write: Write) -> int:
+        """Write all but calls, which are inserted in bulk; return the id of a new statement."""
+        match write:
+            case PutStatement(statement, totals):
+                row = (*statement_row(statement), *totals_row(totals))
+                return self._connection.execute(INSERT_STATEMENT, row).lastrowid or 0
+            case PutTotals(statement_id, totals):
+                self._connection.execute(UPDATE_STATEMENT, (*totals_row(totals), statement_id))
+        return 0
+
+    def _insert_calls(self, puts: Sequence[PutCall]) -> None:
+        now = self._wall()
+        calls = [put.call for put in puts]
+        answers = [answer_row(put.call, put.packed, now) for put in puts if put.packed is not None]
+        self._connection.executemany(INSERT_ANSWER, answers)
+        self._connection.executemany(INSERT_CALL, [call_row(call) for call in calls])
+        self._connection.executemany(UPSERT_USAGE, usage_rows(calls))
+
+    def _roll_back(self) -> None:
+        if self._connection.in_transaction:  # SQLite itself rolls back after some errors
+            self._connection.execute("ROLLBACK")
+
+    def _keep(self, calls: Sequence[PutCall]) -> None:
+        answered = [put for put in calls if put.packed is not None]
+        kept = answered[: UNSAVED_MAX - len(self._unsaved)]
+        self._unsaved.extend(kept)
+        if len(kept) < len(answered):
+            logger.error("%d paid answers are lost: disk full", len(answered) - len(kept))
+
+
+def _tell(group: Sequence[tuple[Write, Waiter]], outcome: Sequence[int] | Error) -> None:
+    """Resume everybody who waits for `group`; with one wake-up for each event loop."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[Waiter, int | Error]]] = {}
+    here: list[tuple[Waiter, int | Error]] = []
+    for index, (_, waiter) in enumerate(group):
+        result = outcome if isinstance(outcome, Error) else outcome[index]
+        if isinstance(waiter, asyncio.Future):
+            by_loop.setdefault(waiter.get_loop(), []).append((waiter, result))
+        else:
+            here.append((waiter, result))
+    _resolve(here)
+    for loop, waiters in by_loop.items():
+        loop.call_soon_threadsafe(_resolve, waiters)
+
+
+def _resolve(waiters: Sequence[tuple[Waiter, int | Error]]) -> None:
+    for waiter, result in waiters:
+        if waiter.done():  # canceled meanwhile; what it waited for is on disk all the same
+            continue
+        if isinstance(result, Error):
+            waiter.set_exception(result)
+        else:
+            waiter.set_result(result)

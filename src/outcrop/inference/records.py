@@ -1,0 +1,183 @@
+"""The records of the journal: what is stored of an answer, a call and a statement.
+
+`New...` is what the runtime hands in; the others are what the journal gives back. Times are
+seconds since the Unix epoch inside the journal, and aware UTC datetimes in what it gives back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from outcrop.providers.base import JsonObject, TokenUsage
+
+
+class CallStatus(StrEnum):
+    """How the sending of one invocation ended.
+
+    POSSIBLY_PAID: without an answer, after a request whose answer may have been lost on the way.
+    CANCELED: the statement stopped between two attempts, all of which were refused.
+    """
+
+    ANSWERED = "answered"
+    FAILED = "failed"
+    POSSIBLY_PAID = "possibly_paid"
+    CANCELED = "canceled"
+
+
+class StatementOutcome(StrEnum):
+    """How a statement ended, as far as its model calls go. A killed one stays RUNNING."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    BUDGET_EXCEEDED = "budget_exceeded"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A journaled answer. `cost_usd` is what was paid for it, None where the price is unknown."""
+
+    response: JsonObject
+    usage: TokenUsage | None
+    cost_usd: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewAnswer:
+    """The answer of a call, to be stored under the call's fingerprint.
+
+    `request_chars` is the length of the request's body, from which token estimates are learned.
+    """
+
+    response: JsonObject
+    request_chars: int
+    priced_as_of: str | None
+    owner: str
+    query_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewCall:
+    """One invocation that was sent, or that failed before it could be. `answer` only if it was."""
+
+    statement_id: int
+    fingerprint: bytes
+    provider: str
+    model_id: str
+    status: CallStatus
+    attempts: int
+    throttles: int
+    retries: int
+    possibly_paid: int
+    usage: TokenUsage | None
+    cost_usd: float | None
+    started_at: float
+    duration_ms: int
+    error_code: str | None = None
+    error_message: str | None = None
+    answer: NewAnswer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewStatement:
+    """A statement and one model function in it, as it begins."""
+
+    query_id: str
+    user: str
+    query_group: str
+    query_text: str
+    model: str
+    function: str
+    started_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class StatementTotals:
+    """What a statement's calls of one model function came to. Costs are None where unknown."""
+
+    outcome: StatementOutcome
+    ended_at: float | None = None
+    invocations: int = 0
+    calls: int = 0
+    reused: int = 0
+    failed: int = 0
+    attempts: int = 0
+    throttles: int = 0
+    retries: int = 0
+    truncated: int = 0
+    possibly_paid: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float | None = None
+    saved_input_tokens: int = 0
+    saved_output_tokens: int = 0
+    saved_cost_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallDetail:
+    """One row of `sys_llm_call`."""
+
+    call_id: int
+    query_id: str
+    fingerprint: bytes
+    user: str
+    model: str
+    function: str
+    provider: str
+    model_id: str
+    status: CallStatus
+    attempts: int
+    throttles: int
+    retries: int
+    possibly_paid: int
+    input_tokens: int | None
+    output_tokens: int | None
+    cost_usd: float | None
+    started_at: datetime
+    duration_ms: int
+    error_code: str | None
+    error_message: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StatementDetail:
+    """One row of `sys_llm_detail`: a statement and one model function in it."""
+
+    query_id: str
+    user: str
+    query_group: str
+    query_text: str
+    model: str
+    function: str
+    started_at: datetime
+    ended_at: datetime | None
+    outcome: StatementOutcome
+    invocations: int
+    calls: int
+    reused: int
+    failed: int
+    attempts: int
+    throttles: int
+    retries: int
+    truncated: int
+    possibly_paid: int
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float | None
+    saved_input_tokens: int
+    saved_output_tokens: int
+    saved_cost_usd: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenHistory:
+    """What the journaled answers of one model teach about its tokens; sums over the answers."""
+
+    answers: int
+    request_chars: int
+    input_tokens: int
+    output_tokens: int

@@ -1,0 +1,61 @@
+"""When to try an invocation again: full jitter, inside one time budget.
+
+The class of an error decides (`outcrop.errors`), never its text:
+
+    Throttled                no limit of attempts: a quota is no failure
+    Unavailable, TimedOut    `transient_attempts_max` attempts in all
+    TerminalProviderError    never
+
+Full jitter (a wait drawn evenly between nothing and an exponentially growing bound) spreads the
+clients of one quota best; see "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+from outcrop.errors import ProviderError, Throttled, TransientProviderError
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """The bounds of trying again. `timeout_s` counts from the first attempt."""
+
+    timeout_s: float = 600.0
+    base_s: float = 0.25
+    cap_s: float = 8.0
+    transient_attempts_max: int = 6
+
+
+class Backoff:
+    """How long one invocation waits before its next attempt."""
+
+    def __init__(self, policy: RetryPolicy, random: Random, started_s: float) -> None:
+        self._policy = policy
+        self._random = random
+        self._deadline_s = started_s + policy.timeout_s
+        self._throttles = 0
+        self._failures = 0
+
+    def next_delay_s(self, error: ProviderError, now_s: float) -> float | None:
+        """Return how long to wait after `error`, or None if it is the invocation's last.
+
+        A wait that would end past the time budget is not begun.
+        """
+        if isinstance(error, Throttled):
+            delay_s = self._jitter_s(self._throttles) + (error.retry_after_s or 0.0)
+            self._throttles += 1
+        elif isinstance(error, TransientProviderError):
+            self._failures += 1
+            if self._failures >= self._policy.transient_attempts_max:
+                return None
+            delay_s = self._jitter_s(self._failures - 1)
+        else:
+            return None
+        return delay_s if now_s + delay_s <= self._deadline_s else None
+
+    def _jitter_s(self, failures_before: int) -> float:
+        exponent = min(failures_before, 32)  # 2.0 ** 1024 would overflow; the cap rules long before
+        bound_s = min(self._policy.cap_s, self._policy.base_s * 2.0**exponent)
+        return self._random.uniform(0.0, bound_s)

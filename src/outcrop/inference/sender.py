@@ -1,0 +1,210 @@
+"""One invocation, sent until it is answered or given up: budget, limiter, provider, retries."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from random import Random
+from typing import TypeVar
+
+from outcrop.errors import BudgetExceeded, ProviderError, Throttled
+from outcrop.inference.budget import Budget, Reservation
+from outcrop.inference.clock import Clock
+from outcrop.inference.invocation import Invocation
+from outcrop.inference.limiter import Limiter, Permit
+from outcrop.inference.meter import Meter
+from outcrop.inference.policy import CallPolicy
+from outcrop.inference.prices import Price
+from outcrop.inference.retry import Backoff, RetryPolicy
+from outcrop.inference.tokens import usage_max
+from outcrop.providers.base import Completion, Provider, ProviderRequest, TokenUsage
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """The way to one model: what all statements that ask it share."""
+
+    provider: Provider
+    limiter: Limiter
+    price: Price | None
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the sending of one invocation took."""
+
+    started_at: float
+    started_s: float
+    attempts: int = 0
+    throttles: int = 0
+    retries: int = 0
+    possibly_paid: int = 0
+
+
+class Waits:
+    """The waits of a statement's workers that end when the statement stops.
+
+    What waits for a provider or for the journal is not among them: that is finished and kept.
+    """
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[object]] = set()
+
+    async def wait(self, awaitable: Awaitable[_T]) -> _T:
+        """Wait for `awaitable`; raises CancelledError when `end_all` is called meanwhile."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            return await awaitable
+        finally:
+            self._tasks.discard(task)
+
+    def end_all(self) -> None:
+        """End all waits that are going on."""
+        for task in tuple(self._tasks):
+            task.cancel()
+
+
+class Sender:
+    """Sends the invocations of one statement to one model."""
+
+    def __init__(
+        self,
+        channel: Channel,
+        policy: CallPolicy,
+        budget: Budget,
+        meter: Meter,
+        clock: Clock,
+        random: Random,
+        waits: Waits,
+    ) -> None:
+        self._channel = channel
+        self._policy = policy
+        self._retry_policy = RetryPolicy(timeout_s=policy.retry_timeout_s)
+        self._budget = budget
+        self._meter = meter
+        self._clock = clock
+        self._random = random
+        self._waits = waits
+
+    @property
+    def price(self) -> Price | None:
+        """What the model costs, None where that is unknown."""
+        return self._channel.price
+
+    async def send(self, invocation: Invocation, tally: Tally) -> Completion:
+        """Return the answer. Raises the ProviderError of the last attempt, or BudgetExceeded.
+
+        `tally` is kept up to date, so that it is true however this ends.
+        """
+        request = invocation.to_request(self._policy.request_timeout_s)
+        cost_max_usd = self._cost_max_usd(invocation, request)
+        backoff: Backoff | None = None
+        while True:
+            try:
+                return await self._attempt(request, cost_max_usd, tally)
+            except ProviderError as error:
+                now_s = self._clock.monotonic()
+                if backoff is None:
+                    backoff = Backoff(self._retry_policy, self._random, tally.started_s)
+                delay_s = backoff.next_delay_s(error, now_s)
+                if delay_s is None:
+                    _say_what_was_tried(error, tally, now_s)
+                    raise
+                if not isinstance(error, Throttled):
+                    tally.retries += 1
+                    self._meter.retried()
+            await self._waits.wait(self._clock.sleep(delay_s))
+
+    async def _attempt(
+        self, request: ProviderRequest, cost_max_usd: float, tally: Tally
+    ) -> Completion:
+        """Send the request once; settle the reservation and the permit whatever happens."""
+        reservation = self._budget.try_reserve(cost_max_usd)
+        if reservation is None:
+            reservation = await self._waits.wait(self._budget.reserve(cost_max_usd))
+        permit = await self._permit(reservation)
+        if not tally.attempts:
+            tally.started_s = self._clock.monotonic()
+        self._meter.sending(is_first=not tally.attempts)
+        tally.attempts += 1
+        try:
+            completion = await self._channel.provider.complete(request)
+        except Throttled as error:
+            tally.throttles += 1
+            permit.throttled(error.retry_after_s)
+            self._refused(reservation, tally, is_throttle=True, is_possibly_paid=False)
+            raise
+        except ProviderError as error:
+            permit.failed()
+            self._refused(
+                reservation, tally, is_throttle=False, is_possibly_paid=error.possibly_paid
+            )
+            raise
+        except BaseException:  # a bug of the provider, or the gateway closes: it may have been paid
+            permit.failed()
+            self._refused(reservation, tally, is_throttle=False, is_possibly_paid=True)
+            raise
+        permit.succeeded()
+        cost_usd = self.cost_usd(completion.usage)
+        reservation.settle(cost_usd)
+        self._meter.paid(completion.usage, cost_usd)
+        return completion
+
+    async def _permit(self, reservation: Reservation) -> Permit:
+        permit = self._channel.limiter.try_acquire()
+        if permit is not None:
+            return permit
+        try:
+            return await self._waits.wait(self._channel.limiter.acquire())
+        except asyncio.CancelledError:
+            reservation.release()
+            raise
+
+    def _refused(
+        self, reservation: Reservation, tally: Tally, *, is_throttle: bool, is_possibly_paid: bool
+    ) -> None:
+        if is_possibly_paid:
+            tally.possibly_paid += 1
+            reservation.settle(None)
+        else:
+            reservation.release()
+        self._meter.refused(is_throttle=is_throttle, is_possibly_paid=is_possibly_paid)
+
+    def cost_usd(self, usage: TokenUsage | None) -> float | None:
+        """Return what a request with this usage cost, None where that is unknown."""
+        if usage is None or self._channel.price is None:
+            return None
+        return self._channel.price.cost_usd(usage)
+
+    def _cost_max_usd(self, invocation: Invocation, request: ProviderRequest) -> float:
+        """Return the most that one request can cost; raises BudgetExceeded where nobody knows."""
+        if not self._budget.limits_cost:
+            return 0.0
+        if self._channel.price is None:
+            raise BudgetExceeded(
+                f"outcrop.max_cost_usd is set, and the price of {invocation.model_id!r} is unknown",
+                hint=f'Add its price as [prices."{invocation.model_id}"] in outcrop.toml, or '
+                "SET outcrop.max_cost_usd TO none and limit outcrop.max_calls instead.",
+            )
+        usage = usage_max(invocation.body, request.body)
+        if usage is None:
+            raise BudgetExceeded(
+                "outcrop.max_cost_usd is set, and a request names no limit of its answer, so that "
+                "its cost has no upper bound",
+                hint="Set the model family's own limit (such as max_tokens) in the request.",
+            )
+        written = TokenUsage(0, usage.output_tokens, 0, usage.input_tokens)  # prompt caching
+        price = self._channel.price
+        return max(price.cost_usd(usage), price.cost_usd(written))
+
+
+def _say_what_was_tried(error: ProviderError, tally: Tally, now_s: float) -> None:
+    if tally.attempts > 1 and error.detail is None:
+        error.detail = (
+            f"given up after {tally.attempts} attempts in {now_s - tally.started_s:.1f} s"
+        )

@@ -1,0 +1,194 @@
+"""One statement at the gateway: all that it asks of models, under one policy and one budget."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sized
+from dataclasses import dataclass
+
+from outcrop.errors import BudgetExceeded, Error, QueryCanceled
+from outcrop.inference.account import Account
+from outcrop.inference.ask import Ask
+from outcrop.inference.budget import Budget
+from outcrop.inference.dispatcher import Runtime
+from outcrop.inference.invocation import Invocation
+from outcrop.inference.meter import (
+    Counts,
+    Progress,
+    Summary,
+    progress_of,
+    summary_of,
+    total_of,
+)
+from outcrop.inference.policy import CallPolicy, Outcome
+from outcrop.inference.records import NewStatement, StatementOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class StatementOrigin:
+    """Where a statement comes from, for the record."""
+
+    query_id: str
+    user: str
+    query_text: str
+    query_group: str
+
+
+class Statement:
+    """Asks models for one SQL statement. `ask` and `finish` are for its own thread."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        origin: StatementOrigin,
+        policy: CallPolicy,
+        on_finished: Callable[[Statement], None],
+    ) -> None:
+        self._runtime = runtime
+        self._origin = origin
+        self._policy = policy
+        self._on_finished = on_finished
+        self._budget = Budget(policy.max_cost_usd, policy.max_calls)
+        self._started_s = runtime.clock.monotonic()
+        self._started_at = runtime.clock.wall()
+        self._lock = threading.Lock()
+        self._accounts: dict[tuple[str, str], Account] = {}
+        self._asks: list[Ask] = []
+        self._cancellation: QueryCanceled | None = None
+        self._is_closed = False
+        self._error: BaseException | None = None
+
+    def ask(
+        self,
+        invocations: Iterable[Invocation],
+        *,
+        model: str,
+        function: str,
+        total: int | None = None,
+    ) -> Iterator[Outcome]:
+        """Yield the outcome of each invocation, in the order of completion.
+
+        `invocations` should be distinct; they are pulled lazily, in this thread, inside a bounded
+        window. `total` says how many they are, where the caller knows and they have no length.
+        An error that is one row's alone is that row's outcome. Raised are: BudgetExceeded (after
+        all in flight has been yielded), QueryCanceled, a provider's error that is fatal for the
+        model, DiskFull and JournalCorrupted. Whatever was answered is kept in all these cases,
+        and also when the caller closes the iterator early.
+        """
+        account = self._account(model, function)
+        if total is None and isinstance(invocations, Sized):
+            total = len(invocations)
+        account.meter.expect(total)
+        ask = self._start(account)
+        try:
+            self._runtime.journal.save_unsaved()
+            yield from ask.outcomes(invocations)
+        except Error as error:
+            self._error = error
+            raise
+
+    def cancel(self, error: QueryCanceled | None = None) -> None:
+        """Stop asking: `ask` raises QueryCanceled at once, from whichever thread this is called.
+
+        What is in flight is finished in the background, and its answers are kept.
+        """
+        with self._lock:
+            self._cancellation = error or QueryCanceled(
+                "the statement was canceled; the answers that it paid for are kept",
+                hint="Run it again: only what was not answered is paid for.",
+            )
+            asks = tuple(self._asks)
+        for ask in asks:
+            ask.cancel(self._cancellation)
+
+    def progress(self) -> Progress:
+        """Return how far the statement is; from any thread."""
+        return progress_of(self._totals(), self._elapsed_s())
+
+    def finish(self, error: BaseException | None = None) -> Summary:
+        """End the statement and return what it came to; `error` is what it failed with, if it did.
+
+        Its rows for `sys_llm_detail` are written before this returns, unless something is still
+        in flight: then as soon as that has ended.
+        """
+        outcome = _outcome_of(error or self._error)
+        is_settled = all(ask.is_settled for ask in self._asks)
+        if is_settled or self._runtime.ask_loop(self._stop):
+            self._close(outcome)
+        else:
+            self._runtime.spawn(self.close_when_drained(outcome))
+        return summary_of(self._totals(), outcome, self._elapsed_s())
+
+    async def close_when_drained(self, outcome: StatementOutcome) -> None:
+        """Stop asking, and write the rows when nothing is in flight any more; on the event loop."""
+        self._stop()
+        for ask in tuple(self._asks):
+            await ask.dispatcher.drained()
+        await asyncio.to_thread(self._close, outcome)
+
+    def _stop(self) -> bool:
+        """Stop asking; return whether nothing is in flight any more. On the event loop."""
+        for ask in tuple(self._asks):
+            ask.dispatcher.stop(None)
+        return all(ask.dispatcher.is_idle for ask in self._asks)
+
+    def abandon(self) -> None:
+        """End what is in flight without its answer; on the event loop."""
+        for ask in tuple(self._asks):
+            ask.dispatcher.abandon()
+
+    def _close(self, outcome: StatementOutcome) -> None:
+        with self._lock:
+            if self._is_closed:
+                return
+            self._is_closed = True
+        for account in tuple(self._accounts.values()):
+            account.close(outcome)
+        self._on_finished(self)
+
+    def _start(self, account: Account) -> Ask:
+        with self._lock:
+            if self._cancellation is not None:
+                raise self._cancellation
+            ask = Ask(self._runtime, account, self._policy, self._budget, self._totals)
+            self._asks.append(ask)
+            return ask
+
+    def _account(self, model: str, function: str) -> Account:
+        with self._lock:
+            account = self._accounts.get((model, function))
+            if account is None:
+                origin = self._origin
+                statement = NewStatement(
+                    origin.query_id,
+                    origin.user,
+                    origin.query_group,
+                    origin.query_text,
+                    model,
+                    function,
+                    self._started_at,
+                )
+                account = Account(statement, self._runtime.journal, self._runtime.clock)
+                self._accounts[model, function] = account
+            return account
+
+    def _totals(self) -> Counts:
+        with self._lock:
+            accounts = tuple(self._accounts.values())
+        return total_of([account.meter for account in accounts])
+
+    def _elapsed_s(self) -> float:
+        return self._runtime.clock.monotonic() - self._started_s
+
+
+def _outcome_of(error: BaseException | None) -> StatementOutcome:
+    match error:
+        case None:
+            return StatementOutcome.COMPLETED
+        case QueryCanceled():
+            return StatementOutcome.CANCELED
+        case BudgetExceeded():
+            return StatementOutcome.BUDGET_EXCEEDED
+        case _:
+            return StatementOutcome.FAILED

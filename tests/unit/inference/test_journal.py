@@ -1,0 +1,234 @@
+"""The journal: what is stored, how it is found again, and what its views show."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from outcrop.errors import InternalError, JournalCorrupted, NotAWarehouse
+from outcrop.inference import journal_file
+from outcrop.inference.journal import LOOKUP_MAX, Journal
+from outcrop.inference.records import (
+    Answer,
+    CallDetail,
+    CallStatus,
+    NewAnswer,
+    NewCall,
+    NewStatement,
+    StatementDetail,
+    StatementOutcome,
+    StatementTotals,
+    TokenHistory,
+)
+from outcrop.providers.base import JsonObject, TokenUsage
+
+USAGE = TokenUsage(10, 5, 3, 2)
+STATEMENT = NewStatement("q1", "ann", "nightly", "SELECT f(x) FROM t", "m", "f", 1_000.0)
+RUNNING = StatementTotals(StatementOutcome.RUNNING)
+
+
+def key(number: int) -> bytes:
+    return number.to_bytes(20, "big")
+
+
+def answered(
+    number: int,
+    response: JsonObject | None = None,
+    *,
+    usage: TokenUsage | None = USAGE,
+    cost_usd: float | None = 0.25,
+    query_id: str = "q1",
+) -> NewCall:
+    answer = NewAnswer(response or {"n": number}, 40, "2026-11-01", "ann", query_id)
+    return NewCall(
+        1, key(number), "here", "model-1", CallStatus.ANSWERED, 1, 0, 0, 0, usage, cost_usd,
+        1_001.0, 12, answer=answer,
+    )  # fmt: skip
+
+
+def failed(number: int) -> NewCall:
+    return NewCall(
+        1, key(number), "here", "model-1", CallStatus.FAILED, 6, 1, 5, 0, None, None,
+        1_002.0, 340, "ServiceUnavailable", "it is down \ud800",
+    )  # fmt: skip
+
+
+def store(journal: Journal, *calls: NewCall) -> None:
+    async def store_all() -> None:
+        await asyncio.gather(*(journal.store(call) for call in calls))
+
+    asyncio.run(store_all())
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "journal.sqlite"
+
+
+@pytest.fixture
+def journal(path: Path):  # type: ignore[no-untyped-def]
+    opened = Journal.open(path, wall=lambda: 1_003.0)
+    opened.put_statement(STATEMENT, RUNNING)
+    yield opened
+    opened.close()
+
+
+def test_an_answer_is_found_by_its_fingerprint(journal: Journal) -> None:
+    store(journal, answered(1, {"text": "žluťoučký \ud800 漢字", "list": [1, 2.5, None, True]}))
+    assert journal.lookup([key(1), key(2)]) == {
+        key(1): Answer({"text": "žluťoučký \ud800 漢字", "list": [1, 2.5, None, True]}, USAGE, 0.25)
+    }
+
+
+def test_unknown_usage_and_cost_stay_unknown(journal: Journal) -> None:
+    store(journal, answered(1, usage=None, cost_usd=None))
+    assert journal.lookup([key(1)])[key(1)] == Answer({"n": 1}, None, None)
+
+
+def test_only_successes_are_answers(journal: Journal) -> None:
+    store(journal, failed(1))
+    assert journal.lookup([key(1)]) == {}
+    assert [call.status for call in journal.calls()] == [CallStatus.FAILED]
+
+
+def test_a_new_answer_replaces_the_old_one(journal: Journal) -> None:
+    store(journal, answered(1, {"text": "old"}))
+    store(journal, answered(1, {"text": "new"}))
+    assert journal.lookup([key(1)])[key(1)].response == {"text": "new"}
+    assert len(list(journal.calls())) == 2
+
+
+def test_a_statement_can_look_for_its_own_answers_alone(journal: Journal) -> None:
+    store(journal, answered(1, query_id="q1"), answered(2, query_id="q2"))
+    assert set(journal.lookup([key(1), key(2)], query_id="q2")) == {key(2)}
+
+
+def test_many_fingerprints_are_looked_up_at_once(journal: Journal) -> None:
+    store(journal, *(answered(number) for number in range(0, 2 * LOOKUP_MAX, 2)))
+    found = journal.lookup([key(number) for number in range(LOOKUP_MAX)])
+    assert set(found) == {key(number) for number in range(0, LOOKUP_MAX, 2)}
+    assert journal.count_known([key(number) for number in range(LOOKUP_MAX)]) == LOOKUP_MAX // 2
+
+
+def test_answers_outlive_the_journal_that_stored_them(journal: Journal, path: Path) -> None:
+    store(journal, *(answered(number) for number in range(50)))
+    journal.close()
+    reopened = Journal.open(path)
+    try:
+        assert len(reopened.lookup([key(number) for number in range(50)])) == 50
+    finally:
+        reopened.close()
+
+
+def test_token_history_grows_with_the_answers_whose_usage_is_known(journal: Journal) -> None:
+    assert journal.token_history("here", "model-1") is None
+    store(journal, answered(1), answered(2), answered(3, usage=None), failed(4))
+    store(journal, answered(5))
+    assert journal.token_history("here", "model-1") == TokenHistory(3, 120, 30, 15)
+    assert journal.token_history("here", "model-2") is None
+
+
+def test_calls_are_shown_with_their_statement(journal: Journal) -> None:
+    store(journal, answered(1))
+    store(journal, failed(2))
+    assert list(journal.calls()) == [
+        CallDetail(
+            1, "q1", key(1), "ann", "m", "f", "here", "model-1", CallStatus.ANSWERED, 1, 0, 0, 0,
+            10, 5, 0.25, datetime.fromtimestamp(1_001, UTC), 12, None, None,
+        ),
+        CallDetail(
+            2, "q1", key(2), "ann", "m", "f", "here", "model-1", CallStatus.FAILED, 6, 1, 5, 0,
+            None, None, None, datetime.fromtimestamp(1_002, UTC), 340, "ServiceUnavailable",
+            "it is down ?",
+        ),
+    ]  # fmt: skip
+
+
+def test_a_statement_is_shown_while_it_runs_and_after(journal: Journal) -> None:
+    [running] = journal.details()
+    assert (running.outcome, running.ended_at) == (StatementOutcome.RUNNING, None)
+    totals = StatementTotals(
+        StatementOutcome.COMPLETED, 1_009.0, 10, 6, 3, 1, 9, 2, 1, 1, 0, 60, 30, 1.5, 30, 15, None
+    )
+    journal.put_totals(1, totals)
+    assert list(journal.details()) == [
+        StatementDetail(
+            "q1", "ann", "nightly", "SELECT f(x) FROM t", "m", "f",
+            datetime.fromtimestamp(1_000, UTC), datetime.fromtimestamp(1_009, UTC),
+            StatementOutcome.COMPLETED, 10, 6, 3, 1, 9, 2, 1, 1, 0, 60, 30, 1.5, 30, 15, None,
+        )
+    ]  # fmt: skip
+
+
+def test_who_paid_for_what_is_a_sql_query(journal: Journal, path: Path) -> None:
+    store(journal, answered(1), answered(2))
+    connection = sqlite3.connect(path)
+    try:
+        rows = connection.execute(
+            "SELECT owner, model_id, sum(cost_usd), priced_as_of, max(created_at) "
+            "FROM answer GROUP BY owner, model_id"
+        ).fetchall()
+    finally:
+        connection.close()
+    assert rows == [("ann", "model-1", 0.5, "2026-11-01", 1_003.0)]
+
+
+def test_an_answer_that_is_no_json_fails_its_own_call_only(journal: Journal) -> None:
+    async def scenario() -> list[BaseException | None]:
+        return await asyncio.gather(
+            journal.store(answered(1)),
+            journal.store(answered(2, {"bytes": b"\0"})),
+            journal.store(answered(3)),
+            return_exceptions=True,
+        )
+
+    first, second, third = asyncio.run(scenario())
+    assert (first, third) == (None, None)
+    assert isinstance(second, InternalError)
+    assert set(journal.lookup([key(1), key(2), key(3)])) == {key(1), key(3)}
+
+
+def test_a_closed_journal_takes_nothing(journal: Journal) -> None:
+    journal.close()
+    with pytest.raises(InternalError, match="closed"):
+        store(journal, answered(1))
+    journal.close()
+
+
+@pytest.mark.parametrize("size", [0, 1, 200, 511, 512, 5_000, 40_000, 300_000])
+def test_answers_of_any_length_are_packed_and_unpacked(size: int) -> None:
+    response = {"text": "".join(chr(97 + (i * i) % 26) for i in range(size))}
+    packed = journal_file.pack(response)
+    assert journal_file.unpack(packed, Path("j")) == response
+    if size >= 200:
+        assert len(packed) < len(json.dumps(response)) * 0.6
+
+
+@pytest.mark.parametrize("packed", [b"", b"no zlib", journal_file.pack({"a": 1})[:-3]])
+def test_a_damaged_answer_is_no_answer(packed: bytes) -> None:
+    with pytest.raises(JournalCorrupted):
+        journal_file.unpack(packed, Path("j"))
+
+
+def test_a_journal_of_another_version_is_refused(path: Path) -> None:
+    Journal.open(path).close()
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(NotAWarehouse, match="no journal of version 1"):
+        Journal.open(path)
+
+
+def test_a_database_of_somebody_else_is_refused_and_left_alone(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE theirs (x)")
+    connection.close()
+    before = path.read_bytes()
+    with pytest.raises(NotAWarehouse):
+        Journal.open(path)
+    assert path.read_bytes() == before
