@@ -92,6 +92,7 @@ class InferOperator:
         self._calls = calls
         self._route = route
         self._options = options
+        self._destinations: dict[tuple[object, ...], Destination] = {}
         self.failures = Failures()
 
     def run(self, stage: Infer) -> None:
@@ -101,12 +102,20 @@ class InferOperator:
 
     def _answer(self, call: StagedCall) -> None:
         self._engine.materialize(call.ids, render(call.distinct))
-        asking = _Asking(call, self._route(call.model), self._options)
+        asking = _Asking(call, self._destination(call.model), self._options)
         rows = self._engine.query(f'SELECT * FROM "{call.ids}"')
         # Read to the end before asking: an open result owns its session, which loads the answers.
         batches = list(rows.batches())
         outcomes = asking.values(batches, self._calls, self.failures)
         self._engine.load_arrow(call.answers, _batched(outcomes), ANSWER_SCHEMA)
+
+    def _destination(self, model: ExternalModel) -> Destination:
+        """Return where a model's requests go; a route is announced once a statement."""
+        key = (model.model_id, model.model_type, model.endpoint, model.iam_role)
+        known = self._destinations.get(key)
+        if known is None:
+            known = self._destinations[key] = self._route(model)
+        return known
 
 
 class _Asking:

@@ -154,8 +154,9 @@ def _bind_relations_under_table(
 def _bind_table(table: exp.Table, binding: _Binding, depth: int) -> None:
     if not isinstance(table.this, exp.Identifier):
         raise FeatureNotSupported(
-            f"function {table.this.sql(dialect=Outcrop)!r} cannot stand in FROM",
+            f"function {table.this.name.lower()!r} cannot stand in FROM",
             hint="FROM takes tables, views and subqueries.",
+            position=position_of(table),
         )
     try:
         relation = binding.snapshot.relation([part.name for part in table.parts])

@@ -22,6 +22,8 @@ def name_outputs(query: exp.Expr) -> None:
 def _named(projection: exp.Expr) -> exp.Expr:
     if projection.is_star or isinstance(projection, exp.Alias | exp.Aliases):
         return projection
+    if isinstance(projection, exp.Subquery) and projection.alias:
+        return projection
     if isinstance(projection, exp.Column) and not isinstance(projection.this, exp.Star):
         return exp.alias_(projection, projection.name, quoted=True, copy=False)
     return exp.alias_(projection, output_name(projection), quoted=True, copy=False)
@@ -45,6 +47,8 @@ def output_name(node: exp.Expr) -> str:
             return output_name(node.this)
         case exp.Case():
             return "case"
+        case exp.GroupConcat():
+            return "listagg"
         case exp.Subquery():
             return _first_column(node.unnest())
         case exp.Connector() | exp.Boolean():
@@ -56,4 +60,4 @@ def output_name(node: exp.Expr) -> str:
 
 def _first_column(query: exp.Expr) -> str:
     columns = query.selects if isinstance(query, exp.Query) else []
-    return columns[0].alias_or_name if columns else UNNAMED
+    return (columns[0].alias or output_name(columns[0])) if columns else UNNAMED
