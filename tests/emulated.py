@@ -1,0 +1,136 @@
+"""What the end-to-end tests stand on: a Bedrock and an S3 on loopback, and the command `outcrop`.
+
+Nothing here stands in for a part of Outcrop: the warehouse, the provider, the wire and the command
+are the shipped ones, and only the two services behind them are local.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from moto.server import ThreadedMotoServer
+
+from outcrop.emulator.config import EmulatorConfig
+from outcrop.emulator.server import RunningEmulator
+from outcrop.providers.scripted import ScriptedProvider
+from outcrop.providers.scripted_options import parse_options
+
+REGION = "us-east-1"
+KEYS = {"AWS_ACCESS_KEY_ID": "dev", "AWS_SECRET_ACCESS_KEY": "dev", "AWS_REGION": REGION}
+DEADLINE_S = 60.0
+
+CREATE_MODEL = """
+CREATE EXTERNAL MODEL advice FUNCTION advise IAM_ROLE default MODEL_TYPE BEDROCK
+SETTINGS (MODEL_ID 'anthropic.claude-v2');
+"""
+
+
+def scripted_emulator(script: Mapping[str, Any] | None = None, **settings: Any) -> RunningEmulator:
+    """Return an emulator with `settings`, whose backend follows `script` (scripted_options.py)."""
+    backend = ScriptedProvider("scripted", parse_options("scripted", script or {}))
+    return RunningEmulator(EmulatorConfig(backend=backend, **settings))
+
+
+def bedrock_environment(emulator: RunningEmulator) -> dict[str, str]:
+    """Return the variables that send Bedrock's requests to `emulator`."""
+    return {**KEYS, "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": emulator.url}
+
+
+@contextmanager
+def object_store(**objects: bytes) -> Iterator[tuple[str, str]]:
+    """Run an S3 with `objects` in one bucket; give its endpoint and the bucket's name."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        endpoint, bucket = f"http://{host}:{port}", "clinic"
+        s3 = boto3.client(
+            "s3",
+            endpoint_url=endpoint,
+            region_name=REGION,
+            aws_access_key_id="dev",
+            aws_secret_access_key="dev",
+            config=Config(retries={"total_max_attempts": 1}),
+        )
+        s3.create_bucket(Bucket=bucket)
+        for key, body in objects.items():
+            s3.put_object(Bucket=bucket, Key=key, Body=body)
+        s3.close()
+        yield endpoint, bucket
+    finally:
+        server.stop()
+
+
+@dataclass(frozen=True)
+class Command:
+    """The command `outcrop` on one warehouse, as a process of its own."""
+
+    warehouse: Path
+    environment: Mapping[str, str]
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run `outcrop` with these arguments to its end."""
+        return subprocess.run(
+            self._line(arguments),
+            env={**os.environ, **self.environment},
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE_S,
+        )
+
+    def sql(self, script: str) -> subprocess.CompletedProcess[str]:
+        """Run `outcrop sql` with this script to its end; results come as CSV."""
+        return self.run("sql", "--format", "csv", "-c", script)
+
+    @contextmanager
+    def start_sql(self, script: str) -> Iterator[subprocess.Popen[str]]:
+        """Start `outcrop sql`; what is left of it at the end of the block is killed."""
+        with subprocess.Popen(
+            self._line(("sql", "--format", "csv", "-c", script)),
+            env={**os.environ, **self.environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
+
+    def _line(self, arguments: Sequence[str]) -> list[str]:
+        return [sys.executable, "-m", "outcrop.cli", "-w", str(self.warehouse), *arguments]
+
+
+def interrupt(process: subprocess.Popen[str]) -> None:
+    """Press Ctrl-C on `process`."""
+    process.send_signal(signal.SIGINT)
+
+
+def wait_until(is_so: Callable[[], bool], what: str) -> None:
+    """Return as soon as `is_so`; fails with `what` after `DEADLINE_S`."""
+    deadline = time.monotonic() + DEADLINE_S
+    while not is_so():
+        assert time.monotonic() < deadline, f"{what} did not happen within {DEADLINE_S:g} s"
+        time.sleep(0.005)
+
+
+def count_answers(warehouse: Path) -> int:
+    """Return how many answers the journal of `warehouse` holds on disk."""
+    connection = sqlite3.connect(f"file:{warehouse / 'journal.sqlite'}?mode=ro", uri=True)
+    try:
+        [count] = connection.execute("SELECT count(*) FROM answer").fetchone()
+    finally:
+        connection.close()
+    return int(count)
