@@ -16,16 +16,13 @@ from outcrop.cli.variables import substitute
 from outcrop.errors import SqlSyntaxError, suggest
 
 
-class Quit(Exception):
-    """The user wants to leave the shell."""
-
-
 @dataclass(slots=True)
 class Shell:
     """What backslash commands act on."""
 
     interpreter: Interpreter
     variables: Mapping[str, str] = field(default_factory=dict)
+    is_done: bool = False
 
     def show(self, listing: describe.Listing) -> None:
         """Print a listing, always as a table."""
@@ -49,7 +46,7 @@ class MetaCommand:
 def run_metacommand(shell: Shell, line: str) -> None:
     """Run the backslash command `line`.
 
-    Raises SqlSyntaxError with a suggestion for an unknown one, Quit for `\\q`.
+    Raises SqlSyntaxError with a suggestion for an unknown one.
     """
     name, _, argument = line.strip().partition(" ")
     command = METACOMMANDS.get(name)
@@ -116,7 +113,7 @@ def _help(shell: Shell, argument: str) -> None:
 
 
 def _quit(shell: Shell, argument: str) -> None:
-    raise Quit
+    shell.is_done = True
 
 
 def _say(shell: Shell, text: str) -> None:

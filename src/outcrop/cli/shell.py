@@ -20,7 +20,7 @@ from outcrop.cli.completion import ShellCompleter
 from outcrop.cli.edge import attempt
 from outcrop.cli.highlighting import OutcropLexer
 from outcrop.cli.interpreter import Interpreter
-from outcrop.cli.metacommands import METACOMMANDS, Quit, Shell, run_metacommand
+from outcrop.cli.metacommands import METACOMMANDS, Shell, run_metacommand
 from outcrop.cli.terminal import Style
 from outcrop.cli.variables import substitute
 from outcrop.errors import SqlSyntaxError
@@ -54,19 +54,18 @@ def run_shell(
     interpreter.messages.remark(
         f"Outcrop {version('outcrop')}. A statement ends with ;  Type \\? for help, \\q to leave."
     )
-    while True:
+    while not shell.is_done:
         try:
             text = prompt.prompt()
         except KeyboardInterrupt:
             continue
         except EOFError:
-            return 0
+            break
         try:
             _run(shell, text)
-        except Quit:
-            return 0
         except KeyboardInterrupt:
             interpreter.messages.remark("Canceled.")
+    return 0
 
 
 def is_complete(text: str) -> bool:

@@ -96,7 +96,6 @@ class Connection:
             user=user, on_notice=self.notices.append
         )
         self._autocommit = autocommit
-        self._is_in_transaction = False
         self._reading: Cursor | None = None
 
     @property
@@ -106,7 +105,7 @@ class Connection:
 
     @autocommit.setter
     def autocommit(self, value: bool) -> None:
-        if self._is_in_transaction:
+        if self._open_session().in_transaction:
             raise InterfaceError(
                 "autocommit cannot change inside a transaction",
                 hint="Call commit() or rollback() first.",
@@ -174,36 +173,29 @@ class Connection:
         session = self._open_session()
         self._set_aside()
         with translated():
-            if not self._autocommit and not self._is_in_transaction:
-                self._note(session.execute("BEGIN"))
+            if not self._autocommit and not session.in_transaction:
+                session.execute("BEGIN").close()
             result = session.execute(operation, parameters)
-        self._note(result)
         self._reading = cursor
         return result
 
-    def _note(self, result: Result) -> None:
-        """Keep track of the transaction by the tag of what ran."""
-        if result.tag in ("BEGIN", "START TRANSACTION"):
-            self._is_in_transaction = True
-        elif result.tag in ("COMMIT", "ROLLBACK"):
-            self._is_in_transaction = False
-
     def _end(self, statement: str) -> None:
         session = self._open_session()
-        if self._is_in_transaction:
+        if session.in_transaction:
             self._set_aside()
             with translated():
-                self._note(session.execute(statement))
+                session.execute(statement).close()
 
     @contextmanager
     def _one_transaction(self) -> Iterator[None]:
         """Make what runs inside one transaction, unless it is inside of one already."""
-        if self._is_in_transaction:
+        session = self._open_session()
+        if session.in_transaction:
             yield
             return
         self._set_aside()
         with translated():
-            self._note(self._open_session().execute("BEGIN"))
+            session.execute("BEGIN").close()
         try:
             yield
         except BaseException:
