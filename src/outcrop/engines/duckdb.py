@@ -20,13 +20,12 @@ import duckdb
 import duckdb.sqltypes
 import pyarrow as pa
 
+from outcrop.catalog.objects import STORE
 from outcrop.datatypes import DataType
 from outcrop.engines.base import EngineColumn
 from outcrop.engines.duckdb_errors import translate, translate_open
 from outcrop.engines.duckdb_types import convert_type
 from outcrop.errors import Error, InternalError
-
-STORE = "outcrop_store"
 
 # Small enough for a first row at once, large enough that Python's cost a batch does not show.
 _BATCH_ROWS = 8_192

@@ -19,7 +19,7 @@ def closing_notice(summary: Summary, failures: Failures) -> Notice:
         f"{summary.elapsed_s:.1f} s",
     ]
     if summary.truncated:
-        parts.insert(3, f"{_count(summary.truncated, 'answer')} cut at its token limit")
+        parts.insert(3, f"{_count(summary.truncated, 'answer')} cut at the token limit")
     return Notice("NOTICE", ", ".join(parts), hint=_hint(summary))
 
 
