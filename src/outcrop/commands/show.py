@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from sqlglot import exp
+
 from outcrop.catalog.objects import ExternalModel
 from outcrop.commands.context import CommandContext
 from outcrop.config import SETTINGS, find_setting, show_setting
 from outcrop.datatypes import VARCHAR
+from outcrop.errors import Error, InvalidParameter
 from outcrop.execution.result import Result, ResultColumn, StoredRows
 from outcrop.planner.bind import answer_type
 from outcrop.planner.check_calls import argument_names
 from outcrop.providers.base import RequestType
+from outcrop.sql.duckdb_dialect import render
 from outcrop.sql.statements import SetSetting, ShowModel, ShowSetting
 
 _STATE = "READY"
@@ -92,12 +96,28 @@ def show_setting_value(context: CommandContext, statement: ShowSetting) -> Resul
 
 def set_setting(context: CommandContext, statement: SetSetting) -> Result:
     """Set, or reset, a setting of the session."""
+    zone_before = str(context.settings["timezone"])
     if statement.name.lower() == "all" and statement.value is None:
         context.settings.reset_all()
     else:
         context.settings.set(statement.name, statement.value, is_local=statement.is_local)
+    _apply_timezone(context, zone_before)
     context.forget_snapshot()
     return Result("SET" if statement.value is not None else "RESET")
+
+
+def _apply_timezone(context: CommandContext, zone_before: str) -> None:
+    """Have the engine show times in the session's zone; raises InvalidParameter."""
+    zone = str(context.settings["timezone"])
+    if zone == zone_before:
+        return
+    try:
+        context.engine.execute(f"SET TimeZone = {render(exp.Literal.string(zone))}")
+    except Error as error:
+        context.settings.set("timezone", zone_before)
+        raise InvalidParameter(
+            f"unknown time zone {zone!r}", hint="Name one such as 'UTC' or 'Europe/Oslo'."
+        ) from error
 
 
 def table_of(tag: str, names: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> Result:
