@@ -128,9 +128,20 @@ def wait_until(is_so: Callable[[], bool], what: str) -> None:
 
 def count_answers(warehouse: Path) -> int:
     """Return how many answers the journal of `warehouse` holds on disk."""
+    return _read_journal(warehouse, "SELECT count(*) FROM answer")
+
+
+def read_total(warehouse: Path, column: str) -> int:
+    """Return what the journal of `warehouse` counted as `column` of the last statement."""
+    return _read_journal(
+        warehouse, f"SELECT {column} FROM statement ORDER BY statement_id DESC LIMIT 1"
+    )
+
+
+def _read_journal(warehouse: Path, query: str) -> int:
     connection = sqlite3.connect(f"file:{warehouse / 'journal.sqlite'}?mode=ro", uri=True)
     try:
-        [count] = connection.execute("SELECT count(*) FROM answer").fetchone()
+        [number] = connection.execute(query).fetchone()
     finally:
         connection.close()
-    return int(count)
+    return int(number)
