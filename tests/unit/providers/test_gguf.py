@@ -274,7 +274,7 @@ def test_a_model_is_found_by_its_path_and_a_damaged_one_is_refused(tmp_path: Pat
 
 def run_script(script: str) -> subprocess.CompletedProcess[str]:
     setup = """
-        import asyncio, os, signal
+        import asyncio, os, signal, threading
         from outcrop.providers.base import ProviderConfig, ProviderRequest, RequestType
         from outcrop.providers.gguf import build
         provider = build(ProviderConfig("local", "gguf", {"slots": 2, "context": 512}))
@@ -295,14 +295,17 @@ def test_the_process_ends_cleanly_and_llama_cpp_prints_nothing() -> None:
     ran = run_script("""
         async def main():
             await asyncio.gather(*[provider.complete(request(4)) for _ in range(3)])
+            loaded = len(os.listdir("/proc/self/task"))
             await provider.close()
             await provider.close()
+            print(threading.active_count(), loaded - len(os.listdir("/proc/self/task")))
         asyncio.run(main())
-        print("threads left:", len(os.listdir("/proc/self/task")))
     """)
     assert (ran.returncode, ran.stderr) == (0, "")
-    # The main one, and llama.cpp's log, which lives as long as the process.
-    assert ran.stdout == "threads left: 2\n"
+    left, ended = map(int, ran.stdout.split())
+    assert left == 1
+    # llama.cpp has its loop, its workers and a pool for HTTP; its log lives as long as the process.
+    assert ended >= 5
 
 
 @pytest.mark.local_model
