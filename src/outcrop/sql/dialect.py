@@ -164,7 +164,9 @@ def _annotate_redshift_function(annotator: TypeAnnotator, node: exp.Expr) -> exp
     if spec.returns == ARGUMENT:
         first = node.expressions[0].type if node.expressions else None
         return annotator._set_type(node, first or exp.DType.UNKNOWN)
-    return annotator._set_type(node, exp.DataType.build(spec.returns or "unknown"))
+    if spec.returns is None:
+        return annotator._set_type(node, exp.DType.UNKNOWN)
+    return annotator._set_type(node, exp.DataType.build(spec.returns, dialect="outcrop"))
 
 
 class OutcropGenerator(RedshiftGenerator):

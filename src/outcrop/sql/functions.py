@@ -69,7 +69,7 @@ _STRING_FUNCTIONS = (
     *_scalar("integer", 1, 1, "textlen", "octet_length"),
     *_scalar("integer", 2, 2, "strpos", "charindex"),
     *_scalar("integer", 2, 4, "regexp_count"),
-    *_scalar("integer", 2, 6, "regexp_instr"),
+    *_scalar("integer", 2, 2, "regexp_instr"),
     *_scalar("bigint", 2, 2, "strtol"),
     *_scalar("super", 1, 2, "split_to_array"),
 )
@@ -83,7 +83,6 @@ _NUMBER_FUNCTIONS = (
     *_scalar(ARGUMENT, 1, 1, "abs", "ceil", "ceiling", "floor", "sign"),
     *_scalar(ARGUMENT, 1, 2, "round", "trunc"),
     *_scalar(ARGUMENT, 2, 2, "mod"),
-    *_scalar("decimal", 2, 2, "to_number"),
 )
 
 _DATE_FUNCTIONS = (
@@ -105,7 +104,7 @@ _DATE_FUNCTIONS = (
 )
 
 _SUPER_FUNCTIONS = (
-    *_scalar("super", 1, 1, "json_parse", "array_flatten", "lower_attribute_names"),
+    *_scalar("super", 1, 1, "json_parse", "array_flatten"),
     *_scalar("super", 2, 2, "array_concat"),
     *_scalar("super", 2, 3, "subarray"),
     *_scalar("varchar", 1, 1, "json_serialize", "json_typeof"),
@@ -152,7 +151,7 @@ _OTHER_FUNCTIONS = (
     ),
     FunctionSpec("session_user", FunctionKind.SESSION, 0, 0, "varchar"),
     FunctionSpec("pg_backend_pid", FunctionKind.SESSION, 0, 0, "integer"),
-    FunctionSpec("generate_series", FunctionKind.TABLE, 2, 3, "bigint"),
+    FunctionSpec("generate_series", FunctionKind.TABLE, 2, 3),
 )
 
 _PARSED_WORDS = (

@@ -2,7 +2,8 @@
 
 `RedshiftFunction` is a call of any scalar function that `sql/functions.py` knows and that sqlglot
 has no faithful node for: its name in lower case and its arguments as typed. `ObjectConstructor` and
-`ArrayConstructor` are OBJECT(...) and ARRAY(...), which build SUPER values.
+`ArrayConstructor` are OBJECT(...) and ARRAY(...), which build SUPER values. `EngineExpression` is
+what the rules of `semantics/` leave behind.
 """
 
 from __future__ import annotations
@@ -35,6 +36,16 @@ class ArrayConstructor(exp.Expression, exp.Func):
     """ARRAY(value, ...): a SUPER array."""
 
     arg_types: ClassVar[dict[str, bool]] = {"expressions": False}
+    is_var_len_args = True
+
+
+class EngineExpression(exp.Expression, exp.Func):
+    """SQL of the engine around arguments that are still trees: `this` has them as $1, $2, ...
+
+    The text must be one operand, such as a call or something in parentheses.
+    """
+
+    arg_types: ClassVar[dict[str, bool]] = {"this": True, "expressions": False}
     is_var_len_args = True
 
 
