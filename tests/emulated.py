@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,17 +24,21 @@ from moto.server import ThreadedMotoServer
 
 from outcrop.emulator.config import EmulatorConfig
 from outcrop.emulator.server import RunningEmulator
-from outcrop.providers.scripted import ScriptedProvider
+from outcrop.providers.scripted import ScriptedProvider, scripted_answer
 from outcrop.providers.scripted_options import parse_options
+from outcrop.session import Notice
+from outcrop.warehouse import Warehouse
 
 REGION = "us-east-1"
 KEYS = {"AWS_ACCESS_KEY_ID": "dev", "AWS_SECRET_ACCESS_KEY": "dev", "AWS_REGION": REGION}
 DEADLINE_S = 60.0
 
-CREATE_MODEL = """
-CREATE EXTERNAL MODEL advice FUNCTION advise IAM_ROLE default MODEL_TYPE BEDROCK
-SETTINGS (MODEL_ID 'anthropic.claude-v2');
-"""
+CREATE_MODEL = (
+    "CREATE EXTERNAL MODEL advice FUNCTION advise IAM_ROLE default MODEL_TYPE BEDROCK "
+    "SETTINGS (MODEL_ID 'anthropic.claude-v2')"
+)
+
+Rows = list[tuple[object, ...]]
 
 
 def scripted_emulator(script: Mapping[str, Any] | None = None, **settings: Any) -> RunningEmulator:
@@ -71,6 +75,62 @@ def object_store(**objects: bytes) -> Iterator[tuple[str, str]]:
         yield endpoint, bucket
     finally:
         server.stop()
+
+
+class Shop:
+    """A warehouse with a table `notes` (id, body) of `prompts` and a model `advise`.
+
+    Its provider reads the environment when it is first asked: `bedrock_environment` goes there.
+    """
+
+    def __init__(self, path: Path, prompts: Sequence[str]) -> None:
+        self.path = path
+        self.notices: list[Notice] = []
+        self.warehouse = Warehouse.open(path)
+        self.session = self.warehouse.open_session(on_notice=self.notices.append)
+        self.session.execute("CREATE TABLE notes (id integer, body varchar(500))")
+        values = ", ".join(f"({number}, '{body}')" for number, body in enumerate(prompts))
+        self.session.execute(f"INSERT INTO notes VALUES {values}")
+        self.session.execute(CREATE_MODEL)
+
+    def query(self, sql: str) -> Rows:
+        """Run one statement and return its rows."""
+        return list(self.session.execute(sql).rows())
+
+    def ask(self) -> Rows:
+        """Have the model answer every note."""
+        return self.query("SELECT id, advise(body) FROM notes ORDER BY id")
+
+    def close(self) -> None:
+        """Close the warehouse. Safe to call twice."""
+        self.session.close()
+        self.warehouse.close()
+
+
+OpenShop = Callable[..., tuple[Shop, RunningEmulator]]
+
+
+@contextmanager
+def shop_opener(folder: Path, setenv: Callable[[str, str], None]) -> Iterator[OpenShop]:
+    """Give what opens a shop: the prompts, the backend's script, the emulator's settings."""
+    with ExitStack() as stack:
+
+        def open_shop(
+            prompts: Sequence[str], script: Mapping[str, Any] | None = None, **settings: Any
+        ) -> tuple[Shop, RunningEmulator]:
+            emulator = stack.enter_context(scripted_emulator(script, **settings))
+            for name, value in bedrock_environment(emulator).items():
+                setenv(name, value)
+            shop = Shop(folder / "shop", prompts)
+            stack.callback(shop.close)
+            return shop, emulator
+
+        yield open_shop
+
+
+def answers_to(prompts: Sequence[str]) -> Rows:
+    """Return what `Shop.ask` gives where every note is answered."""
+    return [(number, scripted_answer(prompt)) for number, prompt in enumerate(prompts)]
 
 
 @dataclass(frozen=True)

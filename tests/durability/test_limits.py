@@ -17,9 +17,9 @@ from outcrop.errors import BudgetExceeded, WarehouseBusy
 from outcrop.session import Notice, Session
 from outcrop.warehouse import Warehouse
 from tests.emulated import (
-    CREATE_MODEL,
     DEADLINE_S,
     Command,
+    Shop,
     bedrock_environment,
     count_answers,
     scripted_emulator,
@@ -49,14 +49,9 @@ def notices() -> list[Notice]:
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
     """Return the path of a warehouse with 200 notes and a model."""
-    with Warehouse.open(tmp_path / "shop") as warehouse:
-        session = warehouse.open_session()
-        session.execute("CREATE TABLE notes (id integer, body varchar(100))")
-        values = ", ".join(f"({n}, 'note {n}')" for n in range(PROMPTS))
-        session.execute(f"INSERT INTO notes VALUES {values}")
-        session.execute(CREATE_MODEL.strip().removesuffix(";"))
-        session.close()
-    return tmp_path / "shop"
+    shop = Shop(tmp_path / "shop", [f"note {number}" for number in range(PROMPTS)])
+    shop.close()
+    return shop.path
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ CREATE TABLE notes AS
 SELECT a.d * 100 + b.d * 10 + c.d AS id,
        'note ' || mod(a.d * 100 + b.d * 10 + c.d, {DISTINCT}) AS body
 FROM digits a, digits b, digits c;
-{CREATE_MODEL}
+{CREATE_MODEL};
 """
 ASK = f"""
 SET outcrop.max_concurrency TO {CONCURRENCY};
