@@ -239,10 +239,9 @@ def is_plain(block: exp.Select) -> bool:
 
 def has_own_call(block: exp.Select) -> bool:
     """Tell whether a block calls a model outside of its subqueries."""
-    return any(
-        has_call_in_scope(part) for part in (*upper_clauses(block), *_join_conditions(block))
-    )
+    return any(has_call_in_scope(part) for part in (*upper_clauses(block), *join_conditions(block)))
 
 
-def _join_conditions(block: exp.Select) -> list[exp.Expr]:
+def join_conditions(block: exp.Select) -> list[exp.Expr]:
+    """Return the conditions of a block's joins."""
     return [join.args["on"] for join in block.args.get("joins") or [] if join.args.get("on")]

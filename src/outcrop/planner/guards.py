@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from outcrop.planner.model_call import ModelCall, has_call
+from outcrop.planner.model_call import ModelCall, has_call_in_scope
 
 
 def guard_of(call: ModelCall, root: exp.Expr) -> exp.Expr | None:
@@ -91,7 +91,7 @@ def _connector_branch(node: exp.Expr, connector: exp.Connector) -> list[exp.Expr
     """Take the other side as a guard if it makes no call, or if it comes first."""
     is_left = node is connector.left
     other = connector.right if is_left else connector.left
-    if is_left and has_call(other):
+    if is_left and has_call_in_scope(other):
         return []
     if isinstance(connector, exp.And):
         return [exp.Coalesce(this=other.copy(), expressions=[exp.true()])]

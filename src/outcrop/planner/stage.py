@@ -26,6 +26,7 @@ class Stager:
     models: Mapping[int, ExternalModel]
     names: Names
     stages: list[Stage] = field(default_factory=list)
+    _staged: dict[exp.Select, exp.Select] = field(default_factory=dict)
 
     def stage(self, query: exp.Query) -> exp.Query:
         """Append the stages of `query`, which is in normal form; return the query that is left."""
@@ -34,6 +35,8 @@ class Stager:
         for block in blocks(query):
             if is_inference_block(block):
                 staged = self._stage_block(block)
+                if isinstance(block.parent, exp.SetOperation):
+                    staged.set("order", None)  # its rows have no order to keep
                 if block is query:
                     query = staged
                 else:
@@ -57,7 +60,17 @@ class Stager:
         with_.pop()
 
     def _stage_block(self, block: exp.Select) -> exp.Select:
-        """Append the stages of an inference block; return the select that reads their rows."""
+        """Append the stages of an inference block; return the select that reads their rows.
+
+        A subquery that also stands in a guard is there twice, under the same names: its stages
+        are run once.
+        """
+        key = block.copy()
+        if key not in self._staged:
+            self._staged[key] = self._append_stages(block)
+        return self._staged[key].copy()
+
+    def _append_stages(self, block: exp.Select) -> exp.Select:
         source: exp.Subquery = block.args["from_"].this
         alias = source.alias
         relation = self.names.fresh("r")
@@ -80,8 +93,6 @@ class Stager:
         rows = exp.Select(expressions=stored)
         rows.set("from_", exp.From(this=source.copy()))
         self.stages += [Materialize(relation, rows), Infer(relation, tuple(calls))]
-        if isinstance(block.parent, exp.SetOperation):
-            return result  # the rows of a set operation have no order to keep
         return result.order_by(_column(ROW, alias), copy=False)
 
     def _call(

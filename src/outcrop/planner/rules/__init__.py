@@ -10,6 +10,8 @@ inference block is a barrier that nothing is pushed past.
 from __future__ import annotations
 
 from outcrop.planner.rules.answer_join_calls_on_their_side import answer_join_calls_on_their_side
+from outcrop.planner.rules.compute_group_keys_first import compute_group_keys_first
+from outcrop.planner.rules.empty_lists_of_exists import empty_lists_of_exists
 from outcrop.planner.rules.extract_calls import extract_calls
 from outcrop.planner.rules.filter_before_calls import filter_before_calls
 from outcrop.planner.rules.inline_single_use_ctes import inline_single_use_ctes
@@ -25,12 +27,14 @@ from outcrop.planner.rules.separate_calls_over_aggregates import separate_calls_
 from outcrop.planner.rules.separate_calls_over_windows import separate_calls_over_windows
 
 QUERY_RULES = (
+    empty_lists_of_exists,
     inline_single_use_ctes,
     push_predicates_down,
     prune_unused_projections,
 )
 
 BLOCK_RULES = (
+    compute_group_keys_first,
     resolve_order_aliases,
     move_join_calls_to_where,
     answer_join_calls_on_their_side,

@@ -6,14 +6,21 @@ Before: SELECT t.i FROM t LEFT JOIN u ON t.i = u.i AND f(u.b) = 'x'
 After:  SELECT t.i FROM t LEFT JOIN (SELECT u.i, f(u.b) AS _y1 FROM u) AS u
         ON t.i = u.i AND u._y1 = 'x'
 
-Does not fire where a call's arguments come from both sides; such a query is refused.
+A call of constants is answered on the side that is joined. Does not fire where a call's arguments
+come from both sides; such a query is refused.
 """
 
 from __future__ import annotations
 
 from sqlglot import exp
 
-from outcrop.planner.blocks import Names, own_columns, source_names
+from outcrop.planner.blocks import (
+    Names,
+    join_conditions,
+    own_columns,
+    source_names,
+    upper_clauses,
+)
 from outcrop.planner.model_call import ModelCall, calls_in_scope
 
 
@@ -23,6 +30,7 @@ def answer_join_calls_on_their_side(block: exp.Select, names: Names) -> None:
         condition = join.args.get("on")
         for call in list(calls_in_scope(condition)):
             tables = {column.table for column in own_columns(call, source_names(block))}
+            tables = tables or {join.alias_or_name}
             if len(tables) == 1 and call.find_ancestor(ModelCall) is None:
                 _answer_below(block, call, tables.pop(), names)
 
@@ -30,7 +38,8 @@ def answer_join_calls_on_their_side(block: exp.Select, names: Names) -> None:
 def _answer_below(block: exp.Select, call: ModelCall, table: str, names: Names) -> None:
     source = _source(block, table)
     answer = names.fresh("y")
-    read = {column.name for column in own_columns(block, {table})}
+    parts = (*upper_clauses(block), *join_conditions(block))
+    read = {column.name for part in parts for column in own_columns(part, {table})}
     side = exp.Select(
         expressions=[
             *(

@@ -13,11 +13,13 @@ Calls that take the answers of others, or whose condition does, come in a block 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sqlglot import exp
 
 from outcrop.planner.blocks import Names, has_own_call, upper_clauses
 from outcrop.planner.guards import guard_of
-from outcrop.planner.model_call import ModelCall, calls_in_scope, has_call
+from outcrop.planner.model_call import ModelCall, calls_in_scope, has_call_in_scope
 
 
 def extract_calls(block: exp.Select, names: Names) -> None:
@@ -29,7 +31,7 @@ def extract_calls(block: exp.Select, names: Names) -> None:
 
 
 def is_inference_block(block: exp.Select) -> bool:
-    """Tell whether a block does nothing but call models over a derived table."""
+    """Tell whether a block does nothing but make each of its calls, over a derived table."""
     from_ = block.args.get("from_")
     if from_ is None or not isinstance(from_.this, exp.Subquery):
         return False
@@ -37,59 +39,71 @@ def is_inference_block(block: exp.Select) -> bool:
         value for key, value in block.args.items() if key not in ("expressions", "from_", "kind")
     ):
         return False
-    called = [p for p in block.expressions if call_of(p) is not None]
-    return bool(called) and all(
-        isinstance(p.unalias(), exp.Column) for p in block.expressions if call_of(p) is None
-    )
+    calls = [found[0] for p in block.expressions if (found := call_of(p)) is not None]
+    columns = [p for p in block.expressions if isinstance(p.unalias(), exp.Column)]
+    is_each_once = len(set(calls)) == len(calls)
+    return bool(calls) and is_each_once and len(calls) + len(columns) == len(block.expressions)
 
 
 def call_of(projection: exp.Expr) -> tuple[ModelCall, exp.Expr | None] | None:
     """Return the call, and its guard, of an inference block's projection; None for a column."""
     node = projection.unalias()
     if isinstance(node, ModelCall):
-        return (node, None) if not any(has_call(a) for a in node.expressions) else None
+        return (node, None) if not any(has_call_in_scope(a) for a in node.expressions) else None
     if isinstance(node, exp.Case) and len(node.args["ifs"]) == 1 and not node.args.get("default"):
         branch = node.args["ifs"][0]
         call = branch.args["true"]
-        if node.this is None and isinstance(call, ModelCall) and not has_call(branch.this):
+        if node.this is None and isinstance(call, ModelCall) and not has_call_in_scope(branch.this):
             return call, branch.this
     return None
 
 
-def _ready_calls(block: exp.Select) -> dict[ModelCall, exp.Expr | None]:
-    """Return the calls that can be answered now, each with its guard (None: for every row)."""
-    found: dict[ModelCall, list[exp.Expr | None]] = {}
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A call that can be answered now, where its guard holds (None: for every row)."""
+
+    call: ModelCall
+    guard: exp.Expr | None
+    occurrences: tuple[ModelCall, ...]
+
+
+def _ready_calls(block: exp.Select) -> list[_Ready]:
+    """Return the calls that can be answered now; what waits for other answers comes later."""
+    found: dict[ModelCall, list[tuple[ModelCall, exp.Expr | None]]] = {}
     for part in upper_clauses(block):
         root = part.unalias()
         for call in calls_in_scope(part):
-            found.setdefault(call, []).append(guard_of(call, root))
-    ready: dict[ModelCall, exp.Expr | None] = {}
-    for call, guards in found.items():
-        guard = None if None in guards else exp.or_(*(g for g in guards if g is not None))
-        if not any(has_call(argument) for argument in call.expressions) and not has_call(guard):
-            ready[call] = guard
+            if not any(has_call_in_scope(argument) for argument in call.expressions):
+                found.setdefault(call.copy(), []).append((call, guard_of(call, root)))
+    ready: list[_Ready] = []
+    for call, places in found.items():
+        if any(guard is None for _, guard in places):
+            ready.append(_Ready(call, None, tuple(place for place, _ in places)))
+            continue
+        decided = [(place, g) for place, g in places if g is not None and not has_call_in_scope(g)]
+        if decided:
+            guard = exp.or_(*(guard for _, guard in decided))
+            ready.append(_Ready(call, guard, tuple(place for place, _ in decided)))
     return ready
 
 
-def _extract(block: exp.Select, ready: dict[ModelCall, exp.Expr | None], names: Names) -> None:
+def _extract(block: exp.Select, ready: list[_Ready], names: Names) -> None:
     source: exp.Subquery = block.args["from_"].this
     alias = source.alias
-    answers = {call.copy(): names.fresh("y") for call in ready}
     projections: list[exp.Expr] = [
         exp.alias_(exp.column(name, table=alias, quoted=True), name, quoted=True)
         for name in source.this.named_selects
     ]
-    for call, guard in ready.items():
-        value: exp.Expr = call.copy()
-        if guard is not None:
-            value = exp.Case(ifs=[exp.If(this=guard.copy(), true=value)])
-        projections.append(exp.alias_(value, answers[call], quoted=True))
-    for part in upper_clauses(block):
-        for call in list(calls_in_scope(part)):
-            if (name := answers.get(call)) is not None:
-                column = exp.column(name, table=alias, quoted=True)
-                column.type = call.type
-                call.replace(column)
+    for found in ready:
+        answer = names.fresh("y")
+        value: exp.Expr = found.call
+        if found.guard is not None:
+            value = exp.Case(ifs=[exp.If(this=found.guard, true=value)])
+        projections.append(exp.alias_(value, answer, quoted=True))
+        for call in found.occurrences:
+            column = exp.column(answer, table=alias, quoted=True)
+            column.type = call.type
+            call.replace(column)
     inference = exp.Select(expressions=projections)
     replacement = exp.Subquery(
         this=inference, alias=exp.TableAlias(this=exp.to_identifier(alias, quoted=True))

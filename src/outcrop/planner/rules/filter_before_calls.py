@@ -29,16 +29,32 @@ def filter_before_calls(block: exp.Select, names: Names) -> None:
     """Split `block` into one block per step."""
     if not is_plain(block) or not has_own_call(block):
         return
+    cheap, model = _conditions(block)
+    _split_off(block, cheap, model, names)
+    while first := _next_conditions(block):
+        rest = [part for part in conjuncts(block.args["where"]) if part not in first]
+        _split_off(block, first, rest, names)
+
+
+def _conditions(block: exp.Select) -> tuple[list[exp.Expr], list[exp.Expr]]:
+    """Return the parts of WHERE that need no model, and those that do."""
     parts = conjuncts(block.args.get("where"))
     cheap = [part for part in parts if not has_call_in_scope(part)]
-    model = [part for part in parts if has_call_in_scope(part)]
-    _split_off(block, cheap, model, names)
+    return cheap, [part for part in parts if has_call_in_scope(part)]
+
+
+def _next_conditions(block: exp.Select) -> list[exp.Expr]:
+    """Return what is to be decided before the other calls of `block` are made; nothing: no more.
+
+    A predicate whose call an earlier one has made is cheap by now.
+    """
+    cheap, model = _conditions(block)
     has_calls_above = any(
         has_call_in_scope(part) for part in (*block.expressions, block.args.get("order"))
     )
-    while len(model) > (0 if has_calls_above else 1):
-        _split_off(block, model[:1], model[1:], names)
-        model = model[1:]
+    if cheap and (model or has_calls_above):
+        return cheap
+    return model[:1] if len(model) > 1 or has_calls_above else []
 
 
 def _split_off(

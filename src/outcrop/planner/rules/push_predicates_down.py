@@ -4,23 +4,76 @@ Type:   query rewrite (sqlglot's pass, which knows outer joins, windows and limi
 Goal:   fewer rows reach a model.
 Before: SELECT s.y FROM (SELECT t.i, f(t.p) AS y FROM t) AS s WHERE s.i > 2
 After:  SELECT s.y FROM (SELECT t.i, f(t.p) AS y FROM t WHERE t.i > 2) AS s
+
+A predicate that calls a model goes into a subquery, where it saves the calls of the select list,
+but never below a join: what joins has at most as many distinct prompts as what might join.
 """
 
 from __future__ import annotations
 
 from sqlglot import exp
-from sqlglot.optimizer.pushdown_predicates import pushdown_predicates
+from sqlglot.optimizer.pushdown_predicates import pushdown_predicates, replace_aliases
 
-from outcrop.planner.blocks import blocks, conjuncts, is_true, set_condition
+from outcrop.planner.blocks import blocks, conjuncts, is_plain, is_true, set_condition
+from outcrop.planner.model_call import has_call_in_scope
 from outcrop.sql.dialect import Outcrop
+
+_HELD = "_held"
 
 
 def push_predicates_down(query: exp.Query) -> exp.Query:
     """Return `query` with its predicates as low as they can stand."""
-    query = pushdown_predicates(query, dialect=Outcrop)
+    held = _hold_model_predicates(query)
+    # The pass may leave one node in two places, which a copy parts.
+    query = pushdown_predicates(query, dialect=Outcrop).copy()
+    _release(query, held)
     for block in blocks(query):
         for clause in ("where", "having"):
             if condition := block.args.get(clause):
                 kept = [part for part in conjuncts(condition) if not is_true(part)]
                 set_condition(block, clause, kept)
+    for block in reversed(blocks(query)):
+        _push_model_predicates(block)
     return query
+
+
+def _hold_model_predicates(query: exp.Query) -> list[exp.Expr]:
+    """Put something that no pass moves in the place of each predicate that calls a model."""
+    held: list[exp.Expr] = []
+    for block in blocks(query):
+        conditions = [block.args.get("where")]
+        conditions += [join.args.get("on") for join in block.args.get("joins") or []]
+        for condition in conditions:
+            for part in conjuncts(condition):
+                if has_call_in_scope(part):
+                    number = exp.Literal.string(f"{len(held):06}")  # sorts as written
+                    part.replace(exp.Anonymous(this=_HELD, expressions=[number]))
+                    held.append(part)
+    return held
+
+
+def _release(query: exp.Query, held: list[exp.Expr]) -> None:
+    """Put each predicate back; one that holds a subquery may have others within."""
+    while found := [node for node in query.find_all(exp.Anonymous) if node.name == _HELD]:
+        for node in found:
+            node.replace(held[int(node.expressions[0].name)])
+
+
+def _push_model_predicates(block: exp.Select) -> None:
+    """Move the model predicates of `block` into the subquery that is all it reads."""
+    from_ = block.args.get("from_")
+    source = from_.this if from_ is not None and not block.args.get("joins") else None
+    inner = source.this if isinstance(source, exp.Subquery) else None
+    if not isinstance(inner, exp.Select) or not _is_open(inner):
+        return
+    parts = conjuncts(block.args.get("where"))
+    moved = [part for part in parts if has_call_in_scope(part) and part.find(exp.Query) is None]
+    if moved:
+        set_condition(block, "where", [part for part in parts if part not in moved])
+        lowered = [replace_aliases(inner, part) for part in moved]
+        set_condition(inner, "where", [*conjuncts(inner.args.get("where")), *lowered])
+
+
+def _is_open(inner: exp.Select) -> bool:
+    """Tell whether a filter above a block is the same as one in it."""
+    return is_plain(inner) and not inner.args.get("limit") and not inner.args.get("offset")

@@ -1,0 +1,32 @@
+"""Compute a group key below the groups, where it holds a subquery that calls a model.
+
+Type:   block rewrite
+Goal:   the key in GROUP BY and in the select list stay one expression: other rules rewrite the
+        subquery in each place by itself, and the engine would not know them as equal any more.
+Before: SELECT t.p IN (SELECT f(u.b) FROM u) AS c FROM t GROUP BY t.p IN (SELECT f(u.b) FROM u)
+After:  SELECT q._k1 AS c FROM (SELECT t.p IN (SELECT f(u.b) FROM u) AS _k1 FROM t) AS q
+        GROUP BY q._k1
+
+Comes before every rule that looks into subqueries.
+"""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from outcrop.planner.blocks import Names, Split
+from outcrop.planner.model_call import has_call
+
+
+def compute_group_keys_first(block: exp.Select, names: Names) -> None:
+    """Split `block` if a subquery in one of its group keys calls a model."""
+    group = block.args.get("group")
+    if group is None:
+        return
+    keys = [key for key in group.expressions if any(map(has_call, key.find_all(exp.Query)))]
+    if not keys:
+        return
+    split = Split(block, names)
+    split.lower("from_", "joins", "laterals", "where")
+    split.lower_expressions(keys, "k")
+    split.finish()

@@ -1,0 +1,23 @@
+SELECT DISTINCT f(p) AS y FROM t;
+SELECT DISTINCT _q2._v1 AS y FROM (SELECT f(t.p) AS _v1 FROM t) AS _q2;
+
+SELECT DISTINCT q, f(p) AS y FROM t ORDER BY y, q LIMIT 3;
+SELECT DISTINCT _q2.q, _q2._v1 AS y FROM (SELECT t.q, f(t.p) AS _v1 FROM t) AS _q2 ORDER BY y, q
+LIMIT 3;
+
+SELECT DISTINCT q FROM t WHERE f(p) = 'x';
+SELECT DISTINCT _q1.q FROM (SELECT t.q FROM t WHERE f(t.p) = 'x') AS _q1;
+
+-- One that is computed with an answer.
+SELECT DISTINCT UPPER(f(p)) AS y FROM t;
+SELECT DISTINCT _q2._v1 AS y FROM (SELECT UPPER(f(t.p)) AS _v1 FROM t) AS _q2;
+
+-- No call, or no DISTINCT.
+SELECT DISTINCT q FROM t;
+UNCHANGED;
+
+SELECT f(p) FROM t;
+UNCHANGED;
+
+SELECT COUNT(DISTINCT f(p)) FROM t;
+UNCHANGED;

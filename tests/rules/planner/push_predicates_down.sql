@@ -1,0 +1,63 @@
+-- Into a subquery, so that fewer rows reach its call.
+SELECT s.y FROM (SELECT i, f(p) AS y FROM t) AS s WHERE s.i > 2;
+SELECT s.y FROM (SELECT t.i, f(t.p) AS y FROM t WHERE t.i > 2) AS s;
+
+-- Below a join, on the side that it speaks of.
+SELECT s.y FROM (SELECT i, f(p) AS y FROM t) AS s JOIN u ON s.i = u.i WHERE s.i < 5 AND u.b = 'c';
+SELECT s.y FROM (SELECT t.i, f(t.p) AS y FROM t WHERE t.i < 5) AS s JOIN u ON s.i = u.i AND u.b =
+'c';
+
+-- A predicate on an answer saves the calls beside it.
+SELECT s.z FROM (SELECT i, f(p) AS y, g(q) AS z FROM t) AS s WHERE s.y = 'x';
+SELECT s.z FROM (SELECT t.i, f(t.p) AS y, g(t.q) AS z FROM t WHERE f(t.p) = 'x') AS s;
+
+-- So does one that makes a call of its own, also of an answer.
+SELECT s.z FROM (SELECT p, g(q) AS z FROM t) AS s WHERE f(s.p) = 'x';
+SELECT s.z FROM (SELECT t.p, g(t.q) AS z FROM t WHERE f(t.p) = 'x') AS s;
+
+SELECT s.i FROM (SELECT i, f(p) AS y FROM t) AS s WHERE g(s.y) = 'x' AND s.i > 1;
+SELECT s.i FROM (SELECT t.i, f(t.p) AS y FROM t WHERE t.i > 1 AND g(f(t.p)) = 'x') AS s;
+
+-- Through several subqueries, model predicates in the order in which they are written.
+SELECT r.i FROM (SELECT s.i, s.p, s.q FROM (SELECT i, p, q FROM t) AS s) AS r
+WHERE s(r.q) = 'y' AND f(r.p) = 'x' AND r.i > 1;
+SELECT r.i FROM (SELECT s.i, s.p, s.q FROM (SELECT t.i, t.p, t.q FROM t WHERE t.i > 1 AND s(t.q) =
+'y' AND f(t.p) = 'x') AS s) AS r;
+
+-- Not below a join: there the model would see rows that do not join.
+SELECT s.p FROM (SELECT i, p FROM t WHERE q = 'x') AS s JOIN u ON s.i = u.i WHERE f(s.p) = 'x';
+UNCHANGED;
+
+SELECT t.i FROM t JOIN (SELECT i, b FROM u) AS s ON f(s.b) = 'x' AND s.i = t.i;
+UNCHANGED;
+
+-- Into a subquery that joins, but not below its join.
+SELECT s.p FROM (SELECT r.p FROM (SELECT i, p FROM t) AS r JOIN u ON r.i = u.i) AS s
+WHERE f(s.p) = 'x';
+SELECT s.p FROM (SELECT r.p FROM (SELECT t.i, t.p FROM t) AS r JOIN u ON r.i = u.i WHERE f(r.p) =
+'x') AS s;
+
+-- Not below LIMIT, groups, DISTINCT or windows.
+SELECT s.i FROM (SELECT i, p FROM t ORDER BY i LIMIT 3) AS s WHERE f(s.p) = 'x' AND s.i > 1;
+UNCHANGED;
+
+SELECT s.p FROM (SELECT p, COUNT(*) AS c FROM t GROUP BY p) AS s WHERE f(s.p) = 'x';
+UNCHANGED;
+
+SELECT s.p FROM (SELECT DISTINCT p FROM t) AS s WHERE f(s.p) = 'x';
+UNCHANGED;
+
+SELECT s.i FROM (SELECT i, p, ROW_NUMBER() OVER (ORDER BY i) AS n FROM t) AS s WHERE f(s.p) = 'x';
+UNCHANGED;
+
+-- Not with a subquery in it.
+SELECT s.i FROM (SELECT i, p FROM t) AS s WHERE f(s.p) IN (SELECT b FROM u);
+UNCHANGED;
+
+-- Not through the side of an outer join whose rows may be NULL.
+SELECT s.i FROM t AS s LEFT JOIN (SELECT i, f(b) AS y FROM u) AS r ON r.i = s.i WHERE r.y IS NULL;
+UNCHANGED;
+
+-- A disjunction on one relation may move as a whole; one on two may not.
+SELECT s.y FROM (SELECT i, p, f(p) AS y FROM t) AS s WHERE s.i = 1 OR s.p = 'b';
+SELECT s.y FROM (SELECT t.i, t.p, f(t.p) AS y FROM t WHERE t.i = 1 OR t.p = 'b') AS s;
