@@ -97,9 +97,9 @@ class Ask:
 
     def _admit(self, chunk: Sequence[Invocation]) -> Iterator[Outcome]:
         """Yield the answers that the journal has, and have the others sent."""
-        self._account.meter.asked(len(chunk))
-        self._unanswered += len(chunk)
         own = self._runtime.flights.claim(chunk, self.dispatcher)
+        self._unanswered += len(chunk)
+        self._account.meter.asked(len(chunk))
         try:
             answers = self._lookup(own)
         except BaseException:

@@ -186,17 +186,24 @@ class Dispatcher:
 
     async def _work(self) -> None:
         try:
-            while self._queue:
+            await self._open_account()
+            while self._queue:  # a stop empties it
                 await self._fly(self._queue.popleft())
         finally:  # counted here, not when the task is seen to be done: `enqueue` may come between
             self._working -= 1
+
+    async def _open_account(self) -> None:
+        """See to it that calls have a statement to name, before any is sent."""
+        if not self.account.is_open:
+            try:
+                await self.account.open()
+            except Error as error:
+                self.stop(error)
 
     async def _fly(self, flight: Flight) -> None:
         clock = self._runtime.clock
         tally = Tally(clock.wall(), clock.monotonic())
         try:
-            if not self.account.is_open:
-                await self.account.open()
             sender = self._sender(flight.invocation)
             completion = await sender.send(flight.invocation, tally)
         except ProviderError as error:

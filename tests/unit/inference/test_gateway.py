@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -230,6 +231,23 @@ def test_a_canceled_statement_asks_nothing_more(tmp_path: Path) -> None:
         statement.cancel()
         with pytest.raises(QueryCanceled):
             ask(statement, invocations(3))
+        assert home.provider.requests == []
+
+
+def test_a_statement_that_is_canceled_before_its_first_call_sends_none(tmp_path: Path) -> None:
+    with house(tmp_path) as home:
+        other = sqlite3.connect(tmp_path / "journal.sqlite", isolation_level=None)
+        try:
+            other.execute("BEGIN IMMEDIATE")  # the statement's row has to wait for this
+            statement = home.statement()
+            asking = Background(statement, invocations(5))
+            wait_until(lambda: statement.progress().waiting == 5)
+            statement.cancel()
+            asking.join()
+            other.execute("ROLLBACK")
+        finally:
+            other.close()
+        home.gateway.close()
         assert home.provider.requests == []
 
 
