@@ -17,7 +17,7 @@ NVL(t.s, 'x');
 COALESCE(t.s, 'x');
 
 ISNULL(t.s, 'x');
-coalesce(t.s, 'x');
+COALESCE(t.s, 'x');
 
 GETDATE();
 date_trunc('second', CAST(now() AS TIMESTAMP));

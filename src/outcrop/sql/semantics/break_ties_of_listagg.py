@@ -66,12 +66,16 @@ class _Numbering:
     def number(self, select: exp.Select) -> list[exp.Column] | None:
         """Return the columns that tell the rows of `select`'s sources apart, adding them below.
 
-        None if a source has no rows of its own, or if a star would show the added columns.
+        None if a source has no rows of its own, if a star would show the added columns, or if a
+        join names its columns by USING or NATURAL.
         """
         sources = list(_sources(select))
         if not sources or select.is_star or not all(self._has_rows(source) for source in sources):
             return None
-        return [column for source in sources for column in self._number_source(source)]
+        joins = select.args.get("joins") or ()
+        if any(join.args.get("using") or join.args.get("method") for join in joins):
+            return None
+        return [column for source in sources for column in self._number_source(source, select)]
 
     def _has_rows(self, source: exp.Expr) -> bool:
         if isinstance(source, exp.Table):
@@ -83,32 +87,65 @@ class _Numbering:
         sources = list(_sources(inner))
         return _is_plain(inner) and bool(sources) and all(map(self._has_rows, sources))
 
-    def _number_source(self, source: exp.Expr) -> list[exp.Column]:
+    def _number_source(self, source: exp.Expr, select: exp.Select) -> list[exp.Column]:
         if isinstance(source, exp.Table):
-            return [self._number_table(source)]
+            return [self._number_table(source, select)]
         inner = source.this
         columns: list[exp.Column] = []
         for nested in list(_sources(inner)):
-            for column in self._number_source(nested):
+            for column in self._number_source(nested, inner):
                 inner.append("expressions", exp.alias_(column, column.name))
-                columns.append(exp.column(column.name, table=source.alias))
+                columns.append(_row_column(column.name, source.alias))
         return columns
 
-    def _number_table(self, table: exp.Table) -> exp.Column:
+    def _number_table(self, table: exp.Table, select: exp.Select) -> exp.Column:
+        """Put a derived table with the columns that `select` reads, and the numbers, in its place.
+
+        Its columns are listed, since a star would hide their types from whoever reads on.
+        """
         self._count += 1
         name = f"{ROW_COLUMN}_{self._count}"
+        table_name = table.alias_or_name
         bare = table.copy()
-        alias = bare.args.get("alias") or exp.TableAlias(this=exp.to_identifier(table.name))
-        for key in ("alias", "joins"):
-            bare.set(key, None)
+        bare.set("joins", None)
+        alias = bare.args.get("alias") or exp.TableAlias(this=exp.to_identifier(table_name))
+        bare.set("alias", alias.copy())
         row = exp.alias_(exp.Window(this=exp.RowNumber(), over="OVER"), name)
-        numbered = exp.Subquery(this=exp.Select(expressions=[exp.Star(), row]), alias=alias.copy())
-        numbered.this.set("from_", exp.From(this=bare))
-        joins = table.args.get("joins")
-        table.replace(numbered)
-        if joins:
-            numbered.set("joins", joins)
-        return exp.column(name, table=alias.this.copy())
+        inner = exp.Select(expressions=[*_columns_of(table_name, select), row])
+        inner.set("from_", exp.From(this=bare))
+        table.replace(
+            exp.Subquery(
+                this=inner,
+                alias=exp.TableAlias(this=alias.this.copy()),
+                joins=table.args.get("joins"),
+            )
+        )
+        return _row_column(name, table_name)
+
+
+def _row_column(name: str, table: str) -> exp.Column:
+    column = exp.column(name, table=table)
+    column.type = exp.DataType.build("bigint")
+    return column
+
+
+def _columns_of(table: str, select: exp.Select) -> list[exp.Column]:
+    """Return every column that `select`, or a query nested in it, reads of `table`, once."""
+    found: dict[str, exp.Column] = {}
+    for column in select.find_all(exp.Column):
+        if column.table == table and _scope_of(column, table) is select:
+            found.setdefault(column.name, column.copy())
+    return list(found.values())
+
+
+def _scope_of(column: exp.Column, table: str) -> exp.Select | None:
+    """Return the innermost SELECT around `column` that has a source called `table`."""
+    select = column.parent_select
+    while isinstance(select, exp.Select):
+        if any(source.alias_or_name == table for source in _sources(select)):
+            return select
+        select = select.parent_select
+    return None
 
 
 def _sources(select: exp.Select) -> Iterator[exp.Expr]:

@@ -86,7 +86,9 @@ def _length(node: RedshiftFunction, arguments: Arguments) -> exp.Expr:
 def _isnull(node: RedshiftFunction, arguments: Arguments) -> exp.Expr:
     if len(arguments) == 1:
         return engine("($1 IS NULL)", *arguments, returns="boolean")
-    return engine("coalesce($1, $2)", *arguments)
+    coalesce = exp.Coalesce(this=arguments[0], expressions=arguments[1:])
+    coalesce.type = arguments[0].type
+    return coalesce
 
 
 def _truncate(node: RedshiftFunction, arguments: Arguments) -> exp.Expr:
