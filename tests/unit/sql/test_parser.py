@@ -385,6 +385,35 @@ def test_a_script_is_cut_at_semicolons_outside_of_quotes_and_comments() -> None:
     assert script[70:].startswith(statements[1].text)
 
 
+def test_a_script_from_a_table_to_model_calls_is_read() -> None:
+    script = """
+        -- reviews of one shop
+        CREATE TABLE reviews (rid integer ENCODE az64, author varchar(50),
+          stars smallint, body character varying(500) ENCODE lzo);
+        COPY reviews FROM 's3://shop/reviews.csv' IAM_ROLE DEFAULT csv IGNOREHEADER 1;
+        SELECT author, listagg(distinct body, '; ') within group (order by rid)
+          over (partition by author) AS said FROM reviews;
+        CREATE MATERIALIZED VIEW prompts AUTO REFRESH YES AS
+          (SELECT author, 'Answer ' || author || ': ' || said AS prompt FROM (
+             SELECT author, listagg(body) within group (order by rid) AS said
+             FROM reviews GROUP BY author) GROUP BY 1, 2);
+        CREATE EXTERNAL MODEL answers FUNCTION answer IAM_ROLE DEFAULT MODEL_TYPE BEDROCK
+          SETTINGS (MODEL_ID 'amazon.nova-lite-v1:0', PROMPT 'Reply politely:');
+        SELECT answer(prompt, object('temperature', 0.2)) FROM prompts WHERE author = 'Ann' LIMIT 2;
+        SELECT answer('Thank everybody');
+        DROP MODEL answers;"""
+    assert [type(statement) for statement in parse_script(script)] == [
+        CreateTable,
+        Copy,
+        Query,
+        CreateMaterializedView,
+        CreateExternalModel,
+        Query,
+        Query,
+        Drop,
+    ]
+
+
 @pytest.mark.parametrize("text", ["", "   \n", ";;;", "-- nothing", "/* nothing */ ; -- more"])
 def test_a_script_without_statements_is_empty(text: str) -> None:
     assert list(parse_script(text)) == []

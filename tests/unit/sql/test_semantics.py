@@ -391,6 +391,7 @@ REFUSED = [
     ("next_day(d, 'Xyz')", InvalidParameter, "weekday"),
     ("extract(yeer from d)", InvalidParameter, "is not a date part"),
     ("ratio_to_report(i)", FeatureNotSupported, "without OVER"),
+    ("current_user", FeatureNotSupported, "'current_user' cannot be called here"),
     ("r[i:2]", FeatureNotSupported, "is not supported"),
     ("s similar to 'x' escape 'ab'", InvalidParameter, "one character"),
 ]

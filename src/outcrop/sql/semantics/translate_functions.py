@@ -40,14 +40,19 @@ Translation = Callable[[RedshiftFunction, Arguments], exp.Expr]
 def translate_functions(node: exp.Expr) -> exp.Expr:
     """Write a scalar function of Redshift as DuckDB's SQL.
 
-    Type: rewriting. Goal: each function means what Redshift's guide says. Before: `len(x)`,
-    `dateadd(month, 1, d)`. After: `length(x)`, `CAST(d AS TIMESTAMP) + to_months(...)`.
+    Type: rewriting. Goal: each function means what Redshift's guide says; one that the session
+    should have answered never reaches the engine. Before: `len(x)`, `dateadd(month, 1, d)`.
+    After: `length(x)`, `CAST(d AS TIMESTAMP) + to_months(...)`.
     """
     if not isinstance(node, RedshiftFunction):
         return node
     spec = FUNCTIONS[node.name]
     if spec.kind is not FunctionKind.SCALAR:
-        return node
+        raise FeatureNotSupported(
+            f"function {node.name!r} cannot be called here",
+            hint="The session answers it, or it needs OVER (...).",
+            position=position_of(node),
+        )
     arguments = _without_super(node.name, node.expressions)
     special = SPECIAL_FUNCTIONS.get(node.name)
     if special is not None:
