@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from importlib.metadata import version
 from typing import Any
 
 from sqlglot import exp
 
 from outcrop.catalog.objects import ExternalModel, Relation
-from outcrop.catalog.snapshot import CatalogSnapshot
+from outcrop.catalog.snapshot import DATABASE, CatalogSnapshot
 from outcrop.catalog.store import CatalogStore, with_search_path
 from outcrop.commands.session_settings import SessionSettings
 from outcrop.config import WarehouseConfig
@@ -82,6 +84,15 @@ class CommandContext:
         return BindOptions(
             bool(self.settings["enable_case_sensitive_identifier"]),
             bool(self.settings["enable_case_sensitive_super_attribute"]),
+            {
+                "current_user": self.user,
+                "user": self.user,
+                "session_user": self.user,
+                "current_schema": self.snapshot().search_path[0],
+                "current_database": DATABASE,
+                "version": f"PostgreSQL 8.0.2, Redshift-compatible, Outcrop {version('outcrop')}",
+                "pg_backend_pid": os.getpid(),
+            },
         )
 
     def fold(self, parts: tuple[str, ...]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ was missed fails in the engine instead of reaching something that it should not.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,11 +23,11 @@ from outcrop.errors import (
     UndefinedRelation,
 )
 from outcrop.planner.model_call import ModelCall, model_call
-from outcrop.planner.name_outputs import name_outputs
+from outcrop.planner.name_outputs import name_outputs, output_name
 from outcrop.planner.resolve_columns import resolve_columns
 from outcrop.sql.dialect import Outcrop
-from outcrop.sql.functions import check_function
-from outcrop.sql.nodes import RAW_TEXT, position_of
+from outcrop.sql.functions import FunctionKind, check_function, find_function
+from outcrop.sql.nodes import RAW_TEXT, RedshiftFunction, position_of
 from outcrop.sql.types import from_sqlglot, to_sqlglot
 
 VIEW_DEPTH_MAX = 32
@@ -35,10 +35,14 @@ VIEW_DEPTH_MAX = 32
 
 @dataclass(frozen=True, slots=True)
 class BindOptions:
-    """What of the session's settings decides how names are read."""
+    """What of the session decides how names are read.
+
+    `session_values` are what its functions give, such as `current_user`, by the function's name.
+    """
 
     is_identifier_case_sensitive: bool = False
     is_super_case_sensitive: bool = True
+    session_values: Mapping[str, str | int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +122,7 @@ def _bind_names(query: exp.Query, binding: _Binding, depth: int) -> exp.Query:
     name_outputs(query)
     fold_identifiers(query, binding.options)
     _bind_relations(query, frozenset(), binding, depth)
+    _bind_session_functions(query, binding)
     _bind_functions(query, binding)
     return query
 
@@ -154,7 +159,7 @@ def _bind_relations_under_table(
 def _bind_table(table: exp.Table, binding: _Binding, depth: int) -> None:
     if not isinstance(table.this, exp.Identifier):
         raise FeatureNotSupported(
-            f"function {table.this.name.lower()!r} cannot stand in FROM",
+            f"function {output_name(table.this)!r} cannot stand in FROM",
             hint="FROM takes tables, views and subqueries.",
             position=position_of(table),
         )
@@ -199,6 +204,14 @@ def _bind_functions(query: exp.Query, binding: _Binding) -> None:
                 known=(model.function.name for model in binding.snapshot.models),
                 position=position_of(function),
             )
+
+
+def _bind_session_functions(query: exp.Query, binding: _Binding) -> None:
+    """Write what the session's functions give in their place."""
+    for function in list(query.find_all(RedshiftFunction)):
+        spec = find_function(function.name)
+        if spec is not None and spec.kind is FunctionKind.SESSION:
+            function.replace(exp.convert(binding.options.session_values[function.name]))
 
 
 def _function_name(function: exp.Anonymous) -> tuple[list[str], exp.Expr]:

@@ -93,9 +93,27 @@ def _connector_branch(node: exp.Expr, connector: exp.Connector) -> list[exp.Expr
     other = connector.right if is_left else connector.left
     if is_left and has_call_in_scope(other):
         return []
+    null_means = _meaning_of_null(connector)
     if isinstance(connector, exp.And):
-        return [exp.Coalesce(this=other.copy(), expressions=[exp.true()])]
-    return [_is_not_true(other.copy())]
+        return [_with_null_as(other.copy(), value=null_means is not False)]
+    return [exp.not_(_with_null_as(other.copy(), value=null_means is True))]
+
+
+def _meaning_of_null(condition: exp.Expr) -> bool | None:
+    """Return what a NULL that `condition` gives amounts to; None: it is a value of its own.
+
+    WHERE and WHEN take NULL for false, and what stands under NOT there is taken for true.
+    """
+    meaning = False
+    node, parent = condition, condition.parent
+    while isinstance(parent, exp.Connector | exp.Paren | exp.Not):
+        meaning ^= isinstance(parent, exp.Not)
+        node, parent = parent, parent.parent
+    if isinstance(parent, exp.If):
+        case = parent.parent
+        is_condition = node is parent.this and not (isinstance(case, exp.Case) and case.this)
+        return meaning if is_condition else None
+    return meaning if isinstance(parent, exp.Where | exp.Having | exp.Qualify) else None
 
 
 def _in_list_branch(node: exp.Expr, in_: exp.In) -> list[exp.Expr]:
@@ -109,11 +127,15 @@ def _in_list_branch(node: exp.Expr, in_: exp.In) -> list[exp.Expr]:
 
 
 def _is_true(condition: exp.Expr) -> exp.Expr:
-    return exp.Coalesce(this=condition, expressions=[exp.false()])
+    return _with_null_as(condition, value=False)
 
 
 def _is_not_true(condition: exp.Expr) -> exp.Expr:
     return exp.not_(_is_true(condition))
+
+
+def _with_null_as(condition: exp.Expr, *, value: bool) -> exp.Expr:
+    return exp.Coalesce(this=condition, expressions=[exp.true() if value else exp.false()])
 
 
 def _is_null(value: exp.Expr) -> exp.Expr:

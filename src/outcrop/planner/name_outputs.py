@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from outcrop.sql.dialect import FUNCTION_NAME
+from outcrop.sql.nodes import RedshiftFunction
 
 UNNAMED = "?column?"
 
@@ -53,6 +54,8 @@ def output_name(node: exp.Expr) -> str:
             return _first_column(node.unnest())
         case exp.Connector() | exp.Boolean():
             return UNNAMED
+        case RedshiftFunction():
+            return str(node.meta.get(FUNCTION_NAME) or node.name).lower()
         case exp.Func():
             return str(node.meta.get(FUNCTION_NAME) or node.sql_name()).lower()
     return UNNAMED
