@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import textwrap
@@ -101,6 +102,24 @@ def test_without_xllamacpp_the_hint_installs_it(
     with pytest.raises(MissingDependency) as caught:
         complete(provider, request("hi"))
     assert caught.value.hint == "pip install 'outcrop[local]'"
+    asyncio.run(provider.close())
+
+
+def test_without_the_openmp_library_the_hint_installs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = "libgomp.so.1: cannot open shared object file: No such file or directory"
+    (tmp_path / "xllamacpp.py").write_text(f"raise ImportError({said!r})\n")
+    monkeypatch.delitem(sys.modules, "xllamacpp", raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
+    model = tmp_path / "m.gguf"
+    model.write_bytes(b"GGUF")
+    provider = make(model=str(model))
+    with pytest.raises(MissingDependency, match=r"the system library libgomp\.so\.1") as caught:
+        complete(provider, request("hi"))
+    assert str(caught.value.hint).startswith("apt-get install libgomp1")
+    assert "GOMP_SPINCOUNT" not in os.environ
     asyncio.run(provider.close())
 
 
