@@ -21,6 +21,7 @@ from platformdirs import user_data_path
 from outcrop.cli.foreground import EXIT_INTERRUPTED
 from outcrop.cli.messages import Messages
 from outcrop.cli.models import pull_model
+from outcrop.cli.progress import format_cost
 from outcrop.cli.terminal import Style
 from outcrop.cli.usage import Commands, add_command
 from outcrop.config import CONFIG_FILE, load_config
@@ -82,7 +83,7 @@ def run(options: argparse.Namespace, messages: Messages) -> int:
     prepare(directory, example)
     fetch_models(directory, messages)
     script = (example / "diet_plans.sql").read_text("utf-8")
-    with open_interpreter(directory, messages, View()) as interpreter:
+    with open_interpreter(directory, messages, View(is_spaced=True)) as interpreter:
         group = f"outcrop demo {datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f}"
         interpreter.session.execute(f"SET query_group TO '{group}'").close()
         if not play(interpreter, substitute(script, {"patients_csv": str(example / DATA_FILE)})):
@@ -140,10 +141,10 @@ def summarize(totals: Totals, seconds: float) -> str:
     """Return the closing line: what the run cost."""
     if not totals.calls:
         return f"Every answer was reused: {totals.reused} of them, 0 calls, in {seconds:.0f} s."
-    cost = "price unknown" if totals.cost_usd is None else f"${totals.cost_usd:.4f}"
     return (
         f"{totals.calls} calls, {totals.reused} answers reused, {totals.input_tokens} tokens in, "
-        f"{totals.output_tokens} out, {cost}, {seconds:.0f} s. Run it again: nothing is paid twice."
+        f"{totals.output_tokens} out, {format_cost(totals.cost_usd)}, {seconds:.0f} s.\n"
+        "Run it again, and nothing is paid twice."
     )
 
 

@@ -26,11 +26,15 @@ _FETCH_ROWS = 1_000
 
 @dataclass(slots=True)
 class View:
-    """How results are shown; the shell's backslash commands change it."""
+    """How results are shown; the shell's backslash commands change it.
+
+    `is_spaced` puts a blank line after a tag, as there is one after a table.
+    """
 
     output: Format = Format.TABLE
     is_expanded: bool = False
     is_timing: bool = False
+    is_spaced: bool = False
 
 
 @dataclass(slots=True)
@@ -80,7 +84,7 @@ class Interpreter:
             if result.columns:
                 self.show(result.columns, self._fetch(result))
             elif self.view.output is Format.TABLE:
-                self.out.write(_tag(result) + "\n")
+                self.out.write(_tag(result) + ("\n\n" if self.view.is_spaced else "\n"))
                 self.out.flush()
 
     def _fetch(self, result: Result) -> Iterator[Row]:

@@ -38,11 +38,12 @@ def format_count(count: float) -> str:
     return f"{count / 1e9:.3g}G"
 
 
-def format_cost(progress: Progress) -> str:
+def format_cost(cost_usd: float | None, *, is_complete: bool = True) -> str:
     """Return what was spent: `$0.0042`, with a `+` where a part of it is not known."""
-    if progress.cost_usd is None:
+    if cost_usd is None:
         return "price unknown"
-    return f"${progress.cost_usd:.4f}{'' if progress.is_cost_complete else '+'}"
+    amount = f"${cost_usd:.4f}" if cost_usd else "$0"
+    return amount if is_complete else f"{amount}+"
 
 
 def _bar(progress: Progress, terminal: Terminal) -> tuple[str, int]:
@@ -64,7 +65,7 @@ def _pieces(progress: Progress) -> Iterator[str]:
     yield format_duration(progress.elapsed_s)
     if (left_s := _time_left(progress)) is not None:
         yield f"ETA {format_duration(left_s)}"
-    yield format_cost(progress)
+    yield format_cost(progress.cost_usd, is_complete=progress.is_cost_complete)
     if progress.failed:
         yield f"{progress.failed:,} failed"
     if progress.reused:
@@ -72,7 +73,7 @@ def _pieces(progress: Progress) -> Iterator[str]:
     if progress.elapsed_s > 0 and progress.output_tokens:
         yield f"{format_count(progress.output_tokens / progress.elapsed_s)} tokens/s"
     if progress.throttles:
-        yield f"{progress.throttles:,} throttles"
+        yield f"{progress.throttles:,} throttled"
     if progress.in_flight:
         yield f"{progress.in_flight:,} in flight"
 

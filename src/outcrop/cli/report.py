@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 
-from outcrop.cli.table import printable
+from outcrop.cli.table import printable, wrap_text
 from outcrop.cli.terminal import Style, Terminal
 
 if TYPE_CHECKING:
@@ -23,8 +23,7 @@ def format_error(error: Error, text: str, terminal: Terminal) -> str:
 
     The order is psql's with SQLSTATEs shown: the message, the place, the detail, the hint.
     """
-    heading = terminal.paint("ERROR:", Style.RED)
-    lines = [f"{heading}  {error.sqlstate}: {printable(error.message)}"]
+    lines = _labelled("ERROR", f"{error.sqlstate}: {error.message}", terminal, Style.RED)
     if error.position is not None:
         lines += _excerpt(text, error.position, terminal)
     if error.detail:
@@ -37,10 +36,21 @@ def format_error(error: Error, text: str, terminal: Terminal) -> str:
 def format_notice(notice: Notice, terminal: Terminal) -> str:
     """Return the lines of `notice`."""
     style = _NOTICE_STYLES.get(notice.severity, Style.CYAN)
-    lines = [f"{terminal.paint(notice.severity + ':', style)}  {printable(notice.message)}"]
+    lines = _labelled(notice.severity, notice.message, terminal, style)
     if notice.hint:
         lines.append(f"HINT:  {printable(notice.hint)}")
     return "\n".join(lines) + "\n"
+
+
+def _labelled(label: str, message: str, terminal: Terminal, style: Style) -> list[str]:
+    """Return `LABEL:  message`, on a terminal with its further lines below the first.
+
+    Hints are not wrapped, since they hold commands that users copy.
+    """
+    room = None if terminal.width is None else max(terminal.width - len(label) - 3, _MARGIN)
+    first, *rest = wrap_text(printable(message), room)
+    indent = " " * (len(label) + 3)
+    return [f"{terminal.paint(label + ':', style)}  {first}", *(indent + line for line in rest)]
 
 
 def _excerpt(text: str, position: Position, terminal: Terminal) -> list[str]:

@@ -97,7 +97,9 @@ def write_expanded(
         rest = (terminal.width or label.width + 40) - cell_len(title)
         out.write(terminal.paint(title + rules.across * rest, Style.DIM) + "\n")
         for name, cell in zip(names, _cells(row), strict=True):
-            for number, line in enumerate(_wrap(cell or "", room) if cell is not None else [None]):
+            for number, line in enumerate(
+                wrap_text(cell or "", room) if cell is not None else [None]
+            ):
                 heading = terminal.paint(label.fit("" if number else name), Style.BOLD)
                 text = terminal.paint("NULL", Style.DIM) if line is None else line
                 out.write(f"{heading} {bar} {text}".rstrip() + "\n")
@@ -121,7 +123,7 @@ class _Table:
 
     def heading(self) -> Iterator[str]:
         """Yield the headings and the rule below them."""
-        headings = [_wrap(column.heading, column.width) for column in self._columns]
+        headings = [wrap_text(column.heading, column.width) for column in self._columns]
         yield from self._lines(headings, Style.BOLD)
         yield self.rule()
 
@@ -139,7 +141,7 @@ class _Table:
         """Return the lines of one cell; NULL is one line that is None."""
         if cell is None:
             return [None]
-        return list(_wrap(cell, column.width if self._terminal.width else None))
+        return list(wrap_text(cell, column.width if self._terminal.width else None))
 
     def _lines(self, cells: Sequence[Sequence[str | None]], style: Style | None) -> Iterator[str]:
         height = max(map(len, cells), default=1)
@@ -210,7 +212,7 @@ def _escape(match: re.Match[str]) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
-def _wrap(text: str, width: int | None) -> list[str]:
+def wrap_text(text: str, width: int | None) -> list[str]:
     """Return the lines of `text`, none wider than `width` cells, broken at blanks if possible."""
     lines = text.split("\n")
     if width is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,12 +11,15 @@ from outcrop.cli.interpreter import Interpreter
 from outcrop.cli.terminal import Style
 from outcrop.sql.script import Script, statements, tokenize
 
+# Prose is easier to read in lines that are not too long.
+_WIDTH = 80
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A statement, without its `;`, and the text of the comments before it."""
+    """A statement, without its `;`, and the paragraphs of the comments before it."""
 
-    remark: str
+    remark: tuple[str, ...]
     statement: str
 
 
@@ -27,7 +30,7 @@ def steps_of(text: str) -> Iterator[Step]:
     for tokens in statements(script, tokenize(script)):
         between = text[end : tokens[0].start]
         statement = script.source(tokens[0], tokens[-1])
-        yield Step(_uncomment(between), statement)
+        yield Step(_paragraphs(between), statement)
         end = tokens[-1].end + 1
 
 
@@ -42,14 +45,16 @@ def play(interpreter: Interpreter, text: str) -> bool:
 
 def _print(interpreter: Interpreter, step: Step) -> None:
     out, terminal = interpreter.out, interpreter.terminal
-    if step.remark:
-        out.write(terminal.paint(step.remark, Style.GREEN) + "\n\n")
+    for paragraph in step.remark:
+        lines = textwrap.wrap(paragraph, min(terminal.width or _WIDTH, _WIDTH))
+        out.write("\n".join(terminal.paint(line, Style.GREEN) for line in lines) + "\n\n")
     out.write(highlight_sql(step.statement + ";", terminal) + "\n\n")
     out.flush()
 
 
-def _uncomment(text: str) -> str:
-    """Return the text of the `--` comments in `text`, their paragraphs kept apart."""
-    lines = [line.strip() for line in text.strip().removeprefix(";").strip().splitlines()]
-    bare = [re.sub(r"^--\s?", "", line) for line in lines]
-    return "\n".join(bare).strip()
+def _paragraphs(text: str) -> tuple[str, ...]:
+    """Return the paragraphs of the `--` comments in `text`, each as one line."""
+    comments = text.strip().removeprefix(";").splitlines()
+    lines = [line.strip().removeprefix("--").strip() for line in comments]
+    paragraphs = "\n".join(lines).split("\n\n")
+    return tuple(" ".join(paragraph.split()) for paragraph in paragraphs if paragraph.strip())

@@ -30,7 +30,7 @@ HALF = Progress(
 def test_everything_is_said_where_there_is_room() -> None:
     assert format_progress(HALF, Terminal(160)) == (
         "━━━━━━━━━━────────── 350/700  0:30  ETA 0:35  $0.0123  1 failed  50 reused  "
-        "1.4k tokens/s  4 throttles  32 in flight"
+        "1.4k tokens/s  4 throttled  32 in flight"
     )
 
 

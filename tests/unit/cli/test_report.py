@@ -49,6 +49,13 @@ def test_errors_cannot_command_the_terminal() -> None:
     assert "\x1b" not in format_error(UndefinedColumn("\x1b[2J"), "", Terminal())
 
 
+def test_a_long_message_wraps_below_itself() -> None:
+    notice = Notice("NOTICE", "1 call, 0 reused, 0 failed", hint="SET outcrop.on_error TO null;")
+    assert format_notice(notice, Terminal(30)) == (
+        "NOTICE:  1 call, 0 reused, 0\n         failed\nHINT:  SET outcrop.on_error TO null;\n"
+    )
+
+
 def test_a_notice_names_its_severity() -> None:
     notice = Notice("WARNING", "3 answers were cut", hint="Raise MAX_TOKENS.")
     assert format_notice(notice, Terminal()) == (
