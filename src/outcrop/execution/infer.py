@@ -26,6 +26,7 @@ from outcrop.sql.duckdb_dialect import render
 ANSWER_SCHEMA = pa.schema([("id", pa.int64()), ("value", pa.string())])
 _ANSWERS_A_BATCH = 1_024
 _FAILURES_NAMED_MAX = 20
+_FAILURES_REMEMBERED_MAX = 10_000
 
 
 class Router(Protocol):
@@ -93,6 +94,8 @@ class InferOperator:
         self._route = route
         self._options = options
         self._destinations: dict[tuple[object, ...], Destination] = {}
+        self._failed: dict[bytes, Error] = {}
+        self._questions = 0
         self.failures = Failures()
 
     def run(self, stage: Infer) -> None:
@@ -102,7 +105,14 @@ class InferOperator:
 
     def _answer(self, call: StagedCall) -> None:
         self._engine.materialize(call.ids, render(call.distinct))
-        asking = _Asking(call, self._destination(call.model), self._options)
+        self._questions += 1
+        asking = _Asking(
+            call,
+            self._destination(call.model),
+            self._options,
+            salt=f"{self._options.query_id}:{self._questions}",
+            failed=self._failed,
+        )
         rows = self._engine.query(f'SELECT * FROM "{call.ids}"')
         # Read to the end before asking: an open result owns its session, which loads the answers.
         batches = list(rows.batches())
@@ -119,11 +129,24 @@ class InferOperator:
 
 
 class _Asking:
-    """One call's way to the gateway and back: ids to invocations, fingerprints to ids."""
+    """One call's way to the gateway and back: ids to invocations, fingerprints to ids.
 
-    def __init__(self, call: StagedCall, destination: Destination, options: InferOptions) -> None:
+    `salt` differs from that of any other question; `failed` are the invocations that failed in this
+    statement, by fingerprint, which it does not try again.
+    """
+
+    def __init__(
+        self,
+        call: StagedCall,
+        destination: Destination,
+        options: InferOptions,
+        *,
+        salt: str,
+        failed: dict[bytes, Error],
+    ) -> None:
         self._model = call.model
-        self._options = options
+        self._salt = salt
+        self._failed = failed
         self._composer = InvocationComposer(
             call.model, destination, max_tokens_default=options.max_tokens_default
         )
@@ -147,6 +170,7 @@ class _Asking:
             rows = self._rows.pop(outcome.fingerprint, [])
             try:
                 if outcome.error is not None:
+                    self._remember(outcome.fingerprint, outcome.error)
                     raise outcome.error
                 value = self._reader.read(outcome.response or {})
             except (ProviderError, OutputInvalid) as error:
@@ -163,16 +187,23 @@ class _Asking:
         for batch in batches:
             columns = [column.to_pylist() for column in batch.columns]
             for row, *arguments in zip(*columns, strict=True):
-                salt = f"{self._options.query_id}:{row}" if is_volatile else ""
+                salt = f"{self._salt}:{row}" if is_volatile else ""
                 try:
                     invocation = self._composer.compose(arguments, salt)
                 except ProviderError as error:
                     self._refused.append(self._failure(row, arguments[0], error))
                     continue
+                if (failed := self._failed.get(invocation.fingerprint)) is not None:
+                    self._refused.append(self._failure(row, arguments[0], failed))
+                    continue
                 known = self._rows.setdefault(invocation.fingerprint, [])
                 known.append((row, arguments[0]))
                 if len(known) == 1:
                     yield invocation
+
+    def _remember(self, fingerprint: bytes, error: Error) -> None:
+        if len(self._failed) < _FAILURES_REMEMBERED_MAX:
+            self._failed[fingerprint] = error
 
     def _failure(self, row: int, prompt: str, error: Error) -> RowFailure:
         return RowFailure(row, prompt, str(self._model.function), error)

@@ -22,13 +22,24 @@ SOURCE_CLAUSES = ("from_", "joins", "laterals", "pivots", "sample")
 
 @dataclass(slots=True)
 class Names:
-    """Fresh names of relations and columns, counted per statement so that plans are repeatable."""
+    """Fresh names of relations and columns, counted per statement so that plans are repeatable.
 
+    `taken` are the names that the statement itself uses, in lower case.
+    """
+
+    taken: frozenset[str] = frozenset()
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
+
+    @classmethod
+    def beside(cls, query: exp.Query) -> Names:
+        """Return names that differ from every name in `query`."""
+        return cls(frozenset(found.name.lower() for found in query.find_all(exp.Identifier)))
 
     def fresh(self, prefix: str) -> str:
         """Return a name that no other object of the statement has."""
-        return f"_{prefix}{next(self._numbers)}"
+        return next(
+            name for number in self._numbers if (name := f"_{prefix}{number}") not in self.taken
+        )
 
 
 def blocks(query: exp.Expr) -> list[exp.Select]:

@@ -27,7 +27,7 @@ def plan_query(bound: BoundQuery, models: Mapping[int, ExternalModel]) -> Staged
     """
     query = bound.tree
     check_calls(query, models)
-    names = Names()
+    names = Names.beside(query)
     stager = Stager(models, names)
     if has_call(query):
         refuse_unplanned_shapes(query)

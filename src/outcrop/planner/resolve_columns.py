@@ -27,6 +27,7 @@ def resolve_columns(query: exp.Query, schema: MappingSchema) -> exp.Query:
 
     Raises UndefinedColumn or AmbiguousColumn, with a position and a suggestion.
     """
+    _name_values(query)
     query = qualify_tables(query, dialect=Outcrop)
     typed = query.copy()
     try:
@@ -36,6 +37,14 @@ def resolve_columns(query: exp.Query, schema: MappingSchema) -> exp.Query:
     for column, scope in _unresolved(query):
         raise _explain(column, scope, schema)
     return query
+
+
+def _name_values(query: exp.Query) -> None:
+    """Give VALUES in FROM the names that stand behind it, which sqlglot would drop."""
+    for subquery in list(query.find_all(exp.Subquery)):
+        if isinstance(subquery.this, exp.Values):
+            subquery.this.set("alias", subquery.args.get("alias"))
+            subquery.replace(subquery.this)
 
 
 def _translate(error: Exception, query: exp.Query, schema: MappingSchema) -> Error:

@@ -59,6 +59,33 @@ SELECT s._y1 = 'x' AND s._y2 = 'y' AS c FROM (SELECT s.p, s.q, s._y1, CASE WHEN 
 'x', TRUE) THEN g(s.q) END AS _y2 FROM (SELECT s.p, s.q, f(s.p) AS _y1 FROM (SELECT t.p, t.q FROM t)
 AS s) AS s) AS s;
 
+-- WHERE and WHEN take NULL for false: nobody is asked where the other side is NULL.
+SELECT s.i FROM (SELECT i, p, q FROM t) AS s WHERE s.i = 2 OR s.q = 'x' AND f(s.p) = 'x';
+SELECT s.i FROM (SELECT s.i, s.p, s.q, CASE WHEN NOT COALESCE(s.i = 2, FALSE) AND COALESCE(s.q =
+'x', FALSE) THEN f(s.p) END AS _y1 FROM (SELECT t.i, t.p, t.q FROM t) AS s) AS s WHERE s.i = 2 OR
+s.q = 'x' AND s._y1 = 'x';
+
+SELECT s.i FROM (SELECT i, p, q FROM t) AS s WHERE NOT (f(s.p) = 'x' OR s.q = 'x');
+SELECT s.i FROM (SELECT s.i, s.p, s.q, CASE WHEN NOT COALESCE(s.q = 'x', TRUE) THEN f(s.p) END AS
+_y1 FROM (SELECT t.i, t.p, t.q FROM t) AS s) AS s WHERE NOT (s._y1 = 'x' OR s.q = 'x');
+
+SELECT s.i FROM (SELECT i, p, q FROM t) AS s WHERE NOT (f(s.p) = 'x' AND s.q = 'x');
+SELECT s.i FROM (SELECT s.i, s.p, s.q, CASE WHEN COALESCE(s.q = 'x', TRUE) THEN f(s.p) END AS _y1
+FROM (SELECT t.i, t.p, t.q FROM t) AS s) AS s WHERE NOT (s._y1 = 'x' AND s.q = 'x');
+
+SELECT CASE WHEN s.q = 'x' AND f(s.p) = 'x' THEN 1 END AS c FROM (SELECT i, p, q FROM t) AS s;
+SELECT CASE WHEN s.q = 'x' AND s._y1 = 'x' THEN 1 END AS c FROM (SELECT s.i, s.p, s.q, CASE WHEN
+COALESCE(s.q = 'x', FALSE) THEN f(s.p) END AS _y1 FROM (SELECT t.i, t.p, t.q FROM t) AS s) AS s;
+
+-- Where NULL is a value, it needs the answer.
+SELECT s.q = 'x' AND f(s.p) = 'x' AS c FROM (SELECT i, p, q FROM t) AS s;
+SELECT s.q = 'x' AND s._y1 = 'x' AS c FROM (SELECT s.i, s.p, s.q, CASE WHEN COALESCE(s.q = 'x',
+TRUE) THEN f(s.p) END AS _y1 FROM (SELECT t.i, t.p, t.q FROM t) AS s) AS s;
+
+SELECT s.i FROM (SELECT i, p, q FROM t) AS s WHERE (s.q = 'x' OR f(s.p) = 'x') IS NULL;
+SELECT s.i FROM (SELECT s.i, s.p, s.q, CASE WHEN NOT COALESCE(s.q = 'x', FALSE) THEN f(s.p) END AS
+_y1 FROM (SELECT t.i, t.p, t.q FROM t) AS s) AS s WHERE (s.q = 'x' OR s._y1 = 'x') IS NULL;
+
 -- IN: an item is asked for where no earlier one matched.
 SELECT s.p IN ('a', f(s.q), 'b') AS c FROM (SELECT p, q FROM t) AS s;
 SELECT s.p IN ('a', s._y1, 'b') AS c FROM (SELECT s.p, s.q, CASE WHEN NOT (s.p) IS NULL AND NOT

@@ -20,6 +20,11 @@ SELECT f(p), s(q) FROM t WHERE f(p) = 'x';
 SELECT _q3._v2 AS f, s(_q3.q) FROM (SELECT _q1.q, f(_q1.p) AS _v2 FROM (SELECT t.p, t.q FROM t) AS
 _q1 WHERE f(_q1.p) = 'x') AS _q3;
 
+-- One that it needed of some rows is not: the rows that are left may be others.
+SELECT f(p) FROM t WHERE (i < 3 AND f(p) = 'x') OR i = 7;
+SELECT f(_q2.p) FROM (SELECT _q1.p FROM (SELECT t.p, t.i FROM t) AS _q1 WHERE (_q1.i < 3 AND
+f(_q1.p) = 'x') OR _q1.i = 7) AS _q2;
+
 -- A predicate whose answer an earlier one needed is cheap by then.
 SELECT s(q) FROM t WHERE f(p) <> 'x' AND UPPER(f(p)) = 'Y';
 SELECT s(_q4.q) FROM (SELECT _q3.q FROM (SELECT _q1.q, f(_q1.p) AS _v2 FROM (SELECT t.q, t.p FROM t)

@@ -6,7 +6,7 @@ Before: SELECT g(t.q) FROM t WHERE f(t.p) = 'x' AND t.i < 5
 After:  SELECT g(q2.q) FROM (SELECT q1.q FROM (SELECT t.q, t.p FROM t WHERE t.i < 5) AS q1
         WHERE f(q1.p) = 'x') AS q2
 
-An answer that a filter needed is handed up, so that a call above it is not made again.
+An answer that a filter needed of every row is handed up, so that a call above it is not made again.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from outcrop.planner.blocks import (
     set_condition,
     upper_clauses,
 )
+from outcrop.planner.guards import guard_of
 from outcrop.planner.model_call import calls_in_scope, has_call_in_scope
 
 
@@ -64,7 +65,7 @@ def _split_off(
     set_condition(block, "where", rest)
     split.lower("from_", "joins", "laterals", "pivots", "sample")
     set_condition(split.inner, "where", first)
-    asked = {call for part in first for call in calls_in_scope(part)}
+    asked = {c for part in first for c in calls_in_scope(part) if guard_of(c, part) is None}
     asked_again = (c for part in upper_clauses(block) for c in calls_in_scope(part) if c in asked)
     split.lower_expressions(asked_again, "v")
     split.finish()
