@@ -27,7 +27,7 @@ from outcrop.commands.models import create_external_model
 from outcrop.commands.parameters import bind_parameters
 from outcrop.commands.queries import explain, run_query
 from outcrop.commands.rows import delete, insert, merge, update
-from outcrop.commands.show import set_setting, show_model, show_setting_value
+from outcrop.commands.show import apply_timezone, set_setting, show_model, show_setting_value
 from outcrop.commands.tables import create_schema, create_table, create_table_as, truncate
 from outcrop.commands.views import create_view
 from outcrop.errors import Error, QueryCanceled, TransactionAborted
@@ -229,6 +229,7 @@ class Session:
 
     def _open(self) -> None:
         self._context.engine.begin()
+        self._context.settings.begin_transaction()
         self._context.forget_snapshot()
         self._is_open = True
 
@@ -244,10 +245,12 @@ class Session:
         changed = set(context.changed) if commit else set()
         context.changed.clear()
         self._is_open = self._is_explicit = self._has_failed = False
-        context.settings.end_transaction()
+        zone = context.settings["timezone"]
+        context.settings.end_transaction(commit=commit)
         context.forget_snapshot()
         if not commit:
             context.engine.rollback()
+            apply_timezone(context, zone)
             return
         try:
             context.engine.commit()

@@ -16,6 +16,7 @@ class SessionSettings:
         }
         self._set: dict[str, SettingValue] = {}
         self._local: dict[str, SettingValue] = {}
+        self._before: dict[str, SettingValue] = {}
 
     def __getitem__(self, name: str) -> SettingValue:
         known = find_setting(name).name
@@ -42,6 +43,15 @@ class SessionSettings:
         self._set.clear()
         self._local.clear()
 
-    def end_transaction(self) -> None:
-        """Forget what SET LOCAL changed."""
+    def begin_transaction(self) -> None:
+        """Note the settings to come back to, should the transaction be undone."""
+        self._before = dict(self._set)
+
+    def end_transaction(self, *, commit: bool) -> None:
+        """Forget what SET LOCAL changed, and, unless it commits, what SET did.
+
+        Source: PostgreSQL's "SET", whose effect a rolled back transaction undoes.
+        """
         self._local.clear()
+        if not commit:
+            self._set = dict(self._before)

@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from outcrop.catalog.objects import ExternalModel
 from outcrop.commands.context import CommandContext
-from outcrop.config import SETTINGS, find_setting, show_setting
+from outcrop.config import SETTINGS, SettingValue, find_setting, show_setting
 from outcrop.datatypes import VARCHAR
 from outcrop.errors import Error, InvalidParameter
 from outcrop.execution.result import Result, ResultColumn, StoredRows
@@ -96,25 +96,31 @@ def show_setting_value(context: CommandContext, statement: ShowSetting) -> Resul
 
 def set_setting(context: CommandContext, statement: SetSetting) -> Result:
     """Set, or reset, a setting of the session."""
-    zone_before = str(context.settings["timezone"])
+    zone_before = context.settings["timezone"]
     if statement.name.lower() == "all" and statement.value is None:
         context.settings.reset_all()
     else:
         context.settings.set(statement.name, statement.value, is_local=statement.is_local)
-    _apply_timezone(context, zone_before)
+    try:
+        apply_timezone(context, zone_before)
+    except InvalidParameter:
+        context.settings.set("timezone", str(zone_before))
+        raise
     context.forget_snapshot()
     return Result("SET" if statement.value is not None else "RESET")
 
 
-def _apply_timezone(context: CommandContext, zone_before: str) -> None:
-    """Have the engine show times in the session's zone; raises InvalidParameter."""
-    zone = str(context.settings["timezone"])
+def apply_timezone(context: CommandContext, zone_before: SettingValue) -> None:
+    """Have the engine show times in the session's zone, if it is another than before.
+
+    Raises InvalidParameter for a zone that the engine does not know.
+    """
+    zone = context.settings["timezone"]
     if zone == zone_before:
         return
     try:
-        context.engine.execute(f"SET TimeZone = {render(exp.Literal.string(zone))}")
+        context.engine.execute(f"SET TimeZone = {render(exp.Literal.string(str(zone)))}")
     except Error as error:
-        context.settings.set("timezone", zone_before)
         raise InvalidParameter(
             f"unknown time zone {zone!r}", hint="Name one such as 'UTC' or 'Europe/Oslo'."
         ) from error

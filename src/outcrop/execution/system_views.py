@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from outcrop.catalog.objects import ExternalModel, Relation, RelationKind
+from outcrop.catalog.objects import Column, ExternalModel, Relation, RelationKind
 from outcrop.catalog.snapshot import DATABASE, CatalogSnapshot
 from outcrop.catalog.system_views import (
     PG_TABLE_DEF,
@@ -156,11 +156,17 @@ def _table_definitions(state: SystemState) -> Iterator[Row]:
                 table.name.name,
                 column.name,
                 str(column.datatype),
-                (column.encoding or "none").lower(),
+                _encoding_name(column),
                 column.name == distkey,
                 sortkeys.index(column.name) + 1 if column.name in sortkeys else 0,
                 not column.is_nullable,
             )
+
+
+def _encoding_name(column: Column) -> str:
+    """Return an encoding as Redshift shows it: RAW is `none`."""
+    encoding = (column.encoding or "none").lower()
+    return "none" if encoding == "raw" else encoding
 
 
 def _stored(snapshot: CatalogSnapshot, *kinds: RelationKind) -> list[Relation]:
