@@ -15,6 +15,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from outcrop import errors
     from outcrop.dbapi import (
         BINARY,
         DATETIME,
@@ -82,6 +83,7 @@ __all__ = [
     "__version__",
     "apilevel",
     "connect",
+    "errors",
     "paramstyle",
     "threadsafety",
 ]
@@ -98,8 +100,11 @@ def __getattr__(name: str) -> Any:
     """Load a public name when it is first asked for (PEP 562)."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: Any
     if name == "__version__":
-        value: Any = importlib.import_module("importlib.metadata").version("outcrop")
+        value = importlib.import_module("importlib.metadata").version("outcrop")
+    elif name == "errors":
+        value = importlib.import_module("outcrop.errors")
     else:
         value = getattr(importlib.import_module(_ELSEWHERE.get(name, "outcrop.dbapi")), name)
     globals()[name] = value

@@ -79,7 +79,7 @@ def run(options: argparse.Namespace, messages: Messages) -> int:
 
     started = time.monotonic()
     example = example_directory()
-    directory = options.keep or user_data_path("outcrop", appauthor=False) / "demo"
+    directory = _directory(options)
     prepare(directory, example)
     fetch_models(directory, messages)
     script = (example / "diet_plans.sql").read_text("utf-8")
@@ -93,6 +93,15 @@ def run(options: argparse.Namespace, messages: Messages) -> int:
     messages.remark(paint(summarize(totals, time.monotonic() - started), Style.BOLD))
     messages.remark(f"Go on in the same warehouse:  outcrop -w {shlex.quote(str(directory))} sql")
     return 0
+
+
+def _directory(options: argparse.Namespace) -> Path:
+    """Return where the demo lives: --keep, else --warehouse, else a place of its own."""
+    if options.keep is not None:
+        return Path(options.keep)
+    if "warehouse" in options:
+        return Path(options.warehouse)
+    return user_data_path("outcrop", appauthor=False) / "demo"
 
 
 def example_directory() -> Path:

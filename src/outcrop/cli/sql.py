@@ -14,7 +14,7 @@ from outcrop.cli.formats import Format
 from outcrop.cli.interpreter import Interpreter, View
 from outcrop.cli.messages import Messages
 from outcrop.cli.scripts import read_script
-from outcrop.cli.terminal import Style, terminal_of
+from outcrop.cli.terminal import terminal_of
 from outcrop.cli.usage import Commands, add_command, add_warehouse_option
 from outcrop.cli.variables import parse_variable, substitute
 from outcrop.config import default_warehouse
@@ -102,12 +102,13 @@ def run_scripts(interpreter: Interpreter, scripts: list[str]) -> int:
 def open_interpreter(path: Path, messages: Messages, view: View) -> Iterator[Interpreter]:
     """Open the warehouse at `path`, with a remark if it is new, and a session in it."""
     # Imported here so that `outcrop --help` need not load the engine.
+    from outcrop.execution.result import Notice
     from outcrop.warehouse import Warehouse
 
-    if not path.exists():
-        heading = messages.terminal.paint("NOTICE:", Style.CYAN)
-        messages.remark(f"{heading}  creating a new warehouse in {path}")
+    is_new = not path.exists()
     with Warehouse.open(path) as warehouse:
+        if is_new:
+            messages.notice(Notice("NOTICE", f"made a new warehouse in {path}"))
         session = warehouse.open_session(on_notice=messages.notice)
         try:
             with Foreground(session, messages) as foreground:

@@ -31,7 +31,7 @@ def test_the_second_run_reuses_every_answer(
     first = capsys.readouterr()
     assert "\n10 calls, 5 answers reused, " in first.err
     assert f"outcrop -w {directory} sql" in first.err
-    assert main(["demo", "--keep", str(directory)]) == 0
+    assert main(["-w", str(directory), "demo"]) == 0
     second = capsys.readouterr()
     assert "\nEvery answer was reused: 15 of them, 0 calls, " in second.err
     assert answers(first.out) == answers(second.out)

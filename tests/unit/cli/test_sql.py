@@ -111,7 +111,7 @@ def test_a_script_that_is_not_there(warehouse: Path, capsys: pytest.CaptureFixtu
 
 def test_a_new_warehouse_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     directory = tmp_path / "new"
-    for notice in (f"NOTICE:  creating a new warehouse in {directory}\n", ""):
+    for notice in (f"NOTICE:  made a new warehouse in {directory}\n", ""):
         assert sql(directory, "-c", "SELECT 1") == 0
         assert capsys.readouterr().err == notice
 
