@@ -1,8 +1,9 @@
 """The catalog on disk: objects as rows of the warehouse file, in the transactions of the data.
 
-Two tables. `object` has a row per schema, relation and model. `change` has a row per change of a
-relation's rows, appended and never updated, so that two sessions that write to one table do not
-conflict over a counter; how many a relation has had is its version.
+Three tables. `object` has a row per schema, relation and model. `claim` has a row per name, with a
+key on it: of two sessions that give one name away at the same time, one commits. `change` has a row
+per change of a relation's rows, appended and never updated, so that two sessions that write to one
+table do not conflict over a counter; how many a relation has had is its version.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from outcrop.catalog.objects import (
 )
 from outcrop.catalog.snapshot import CatalogSnapshot
 from outcrop.catalog.system_views import SYSTEM_VIEWS
-from outcrop.errors import NotAWarehouse
+from outcrop.errors import ConstraintViolated, DuplicateObject, NotAWarehouse
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -63,8 +64,9 @@ class Connection(Protocol):
 class CatalogStore:
     """Reads and writes the catalog of one warehouse, on the connection that it is handed.
 
-    Writers of the catalog are serialized by the engine's transactions; oids are given out here,
-    since one process has the warehouse open.
+    Two writers who claim one name conflict: the second raises DuplicateObject, or, if the first has
+    not committed yet, SerializationConflict when it commits. Oids are given out here, since one
+    process has the warehouse open.
     """
 
     def __init__(self) -> None:
@@ -99,6 +101,7 @@ class CatalogStore:
             f"INSERT INTO {_SCHEMA}.format VALUES ({FORMAT_VERSION})",
             f"CREATE TABLE {_SCHEMA}.object (oid BIGINT NOT NULL, kind VARCHAR NOT NULL, "
             "body VARCHAR NOT NULL)",
+            f"CREATE TABLE {_SCHEMA}.claim (name VARCHAR PRIMARY KEY, oid BIGINT NOT NULL)",
             f"CREATE TABLE {_SCHEMA}.change (oid BIGINT NOT NULL)",
         ):
             connection.execute(statement)
@@ -130,24 +133,29 @@ class CatalogStore:
     def create_schema(self, connection: Connection, name: str) -> None:
         """Add a schema, and the engine's schema that holds its tables."""
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {_quoted(STORE)}.{_quoted(name)}")
-        self._insert(connection, self.next_oid(), _SCHEMA_KIND, name)
+        self._insert(connection, self.next_oid(), _SCHEMA_KIND, name, (f"schema {name!r}",))
 
     def drop_schema(self, connection: Connection, name: str) -> None:
         """Remove an empty schema."""
         connection.execute(f"DROP SCHEMA {_quoted(STORE)}.{_quoted(name)}")
-        connection.execute(
-            f"DELETE FROM {_SCHEMA}.object WHERE kind = {_literal(_SCHEMA_KIND)} "
-            f"AND body = {_literal(name)}"
-        )
+        is_it = f"kind = {_literal(_SCHEMA_KIND)} AND body = {_literal(name)}"
+        [(oid,)] = _read(connection, f"SELECT oid FROM {_SCHEMA}.object WHERE {is_it}")
+        self.remove(connection, oid)
 
     def add(self, connection: Connection, created: Relation | ExternalModel) -> None:
-        """Add an object."""
-        kind = _RELATION_KIND if isinstance(created, Relation) else _MODEL_KIND
-        self._insert(connection, created.oid, kind, encode(created))
+        """Add an object; raises DuplicateObject if another session has just given its name away."""
+        if isinstance(created, Relation):
+            names: tuple[str, ...] = (f"relation {str(created.name)!r}",)
+            kind = _RELATION_KIND
+        else:
+            names = (f"model {str(created.name)!r}", f"function {str(created.function)!r}")
+            kind = _MODEL_KIND
+        self._insert(connection, created.oid, kind, encode(created), names)
 
     def remove(self, connection: Connection, oid: int) -> None:
         """Remove an object, and what is known of its changes."""
         connection.execute(f"DELETE FROM {_SCHEMA}.object WHERE oid = {oid}")
+        connection.execute(f"DELETE FROM {_SCHEMA}.claim WHERE oid = {oid}")
         connection.execute(f"DELETE FROM {_SCHEMA}.change WHERE oid = {oid}")
 
     def update(self, connection: Connection, changed: Relation) -> None:
@@ -171,7 +179,17 @@ class CatalogStore:
         versions = self.versions(connection)
         return any(versions.get(oid, 0) != seen for oid, seen in view.depends_on.items())
 
-    def _insert(self, connection: Connection, oid: int, kind: str, body: str) -> None:
+    def _insert(
+        self, connection: Connection, oid: int, kind: str, body: str, names: tuple[str, ...]
+    ) -> None:
+        for name in names:
+            try:
+                connection.execute(f"INSERT INTO {_SCHEMA}.claim VALUES ({_literal(name)}, {oid})")
+            except ConstraintViolated as error:
+                raise DuplicateObject(
+                    f"{name} already exists: another session has just created it",
+                    hint="Run the statement again to see it.",
+                ) from error
         connection.execute(
             f"INSERT INTO {_SCHEMA}.object VALUES ({oid}, {_literal(kind)}, {_literal(body)})"
         )

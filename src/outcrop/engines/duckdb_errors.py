@@ -81,7 +81,9 @@ def _of_transaction(message: str) -> Error:
         return SerializationConflict(
             "another transaction changed the same rows or relations first", detail=message
         )
-    if "onstraint" in message or "uplicate key" in message:
+    if "uplicate key" in message:  # a duplicate of one's own is found before the commit
+        return SerializationConflict("another transaction added the same key first", detail=message)
+    if "onstraint" in message:
         return ConstraintViolated(message)
     return InternalError(message)
 
