@@ -3,7 +3,8 @@
 A plan is a sequence of stages. `Materialize` stores the rows of a query as a temporary relation
 of the engine; `Infer` asks the models for the distinct arguments found in such a relation. `result`
 is the query that gives the statement's rows: it reads temporary relations where the statement
-called models, and it never calls one itself.
+called models, and it never calls one itself. `FillUpTo` runs stages of its own on growing batches,
+where a LIMIT stands above a model predicate.
 """
 
 from __future__ import annotations
@@ -60,7 +61,25 @@ class Infer:
     calls: tuple[StagedCall, ...]
 
 
-Stage = Materialize | Infer
+@dataclass(frozen=True, slots=True)
+class FillUpTo:
+    """Run `stages` on one batch of rows after the other, until enough rows have passed them.
+
+    The rows of temporary relation `source` are taken in the order of their column `row`; each batch
+    is stored as relation `batch`, for which `stages` and `query` are run; what `query` gives is
+    appended to `relation`. It ends with the batch that makes `relation` hold `rows_wanted` rows.
+    """
+
+    source: str
+    row: str
+    batch: str
+    stages: tuple[Stage, ...]
+    query: exp.Query
+    relation: str
+    rows_wanted: int
+
+
+Stage = Materialize | Infer | FillUpTo
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +98,13 @@ class StagedPlan:
 
     def calls(self) -> Iterator[StagedCall]:
         """Yield every model call of the plan."""
-        for stage in self.stages:
-            if isinstance(stage, Infer):
+        yield from _calls(self.stages)
+
+
+def _calls(stages: tuple[Stage, ...]) -> Iterator[StagedCall]:
+    for stage in stages:
+        match stage:
+            case Infer():
                 yield from stage.calls
+            case FillUpTo():
+                yield from _calls(stage.stages)

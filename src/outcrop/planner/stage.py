@@ -11,12 +11,11 @@ from outcrop.catalog.objects import ExternalModel, Volatility
 from outcrop.datatypes import TYPES, TypeKind
 from outcrop.planner.bind import answer_type
 from outcrop.planner.blocks import Names, blocks
+from outcrop.planner.limited_filter import LimitedFilter, find_limited_filter
 from outcrop.planner.model_call import ModelCall
-from outcrop.planner.plan import Infer, Materialize, Stage, StagedCall
+from outcrop.planner.plan import FillUpTo, Infer, Materialize, Stage, StagedCall
 from outcrop.planner.rules.extract_calls import call_of, is_inference_block
 from outcrop.providers.base import RequestType
-
-ROW = "_row"
 
 
 @dataclass(slots=True)
@@ -32,15 +31,14 @@ class Stager:
         """Append the stages of `query`, which is in normal form; return the query that is left."""
         for with_ in list(query.find_all(exp.With))[::-1]:
             self._store_shared(with_)
+        while (limited := _next_limited_filter(query)) is not None:
+            query = _replace(query, limited.block, self._stage_limited_filter(limited))
         for block in blocks(query):
             if is_inference_block(block):
                 staged = self._stage_block(block)
                 if isinstance(block.parent, exp.SetOperation):
                     staged.set("order", None)  # its rows have no order to keep
-                if block is query:
-                    query = staged
-                else:
-                    block.replace(staged)
+                query = _replace(query, block, staged)
         return query
 
     def _store_shared(self, with_: exp.With) -> None:
@@ -59,6 +57,38 @@ class Stager:
                 _rename_readers(later, cte.alias, relation)
         with_.pop()
 
+    def _stage_limited_filter(self, limited: LimitedFilter) -> exp.Select:
+        """Append the stages that fill a relation with as many rows as a LIMIT wants.
+
+        Return the select that reads them, with that LIMIT.
+        """
+        base, alias = limited.base, limited.base.alias
+        names = base.this.named_selects
+        source, batch, filled, row = (self.names.fresh(prefix) for prefix in "rbrn")
+        rows = exp.select(
+            *(exp.alias_(_column(name, alias), name, quoted=True) for name in names),
+            exp.alias_(_row_number(limited.order), row, quoted=True),
+        ).from_(exp.Subquery(this=self.stage(base.this.copy()), alias=base.args["alias"].copy()))
+        self.stages.append(Materialize(source, rows))
+        taken = exp.select(*(exp.column(name, quoted=True) for name in names)).from_(batch)
+        base.set("this", taken.order_by(exp.column(row, quoted=True)))
+        body = limited.block.copy()
+        result = exp.select().from_(exp.to_table(filled))
+        for projection in body.expressions:
+            name = self.names.fresh("c")  # the block's own names may repeat
+            column = exp.alias_(_column(name, filled), projection.alias_or_name, quoted=True)
+            result.select(column, copy=False)
+            projection.replace(exp.alias_(projection.unalias().copy(), name, quoted=True))
+        for clause in ("limit", "offset"):
+            result.set(clause, body.args.pop(clause, None))
+        body.set("order", None)  # the base has it
+        part = Stager(self.models, self.names)
+        query = part.stage(body)
+        self.stages.append(
+            FillUpTo(source, row, batch, tuple(part.stages), query, filled, limited.rows_wanted)
+        )
+        return result
+
     def _stage_block(self, block: exp.Select) -> exp.Select:
         """Append the stages of an inference block; return the select that reads their rows.
 
@@ -74,6 +104,7 @@ class Stager:
         source: exp.Subquery = block.args["from_"].this
         alias = source.alias
         relation = self.names.fresh("r")
+        row = self.names.fresh("n")
         stored: list[exp.Expr] = []
         result = exp.select().from_(
             exp.alias_(exp.to_table(relation), alias, table=True, quoted=True)
@@ -85,18 +116,18 @@ class Stager:
                 stored.append(exp.alias_(projection.unalias().copy(), name, quoted=True))
                 result.select(exp.alias_(_column(name, alias), name, quoted=True), copy=False)
                 continue
-            call, keys = self._call(relation, *found)
+            call, keys = self._call(relation, row, *found)
             calls.append(call)
             stored += [exp.alias_(key, key_name, quoted=True) for key_name, key in keys.items()]
-            _join_answers(result, alias, call, tuple(keys), name)
-        stored.append(exp.alias_(_row_number(), ROW, quoted=True))
+            _join_answers(result, alias, call, (row, *keys), name)
+        stored.append(exp.alias_(_row_number(), row, quoted=True))
         rows = exp.Select(expressions=stored)
         rows.set("from_", exp.From(this=source.copy()))
         self.stages += [Materialize(relation, rows), Infer(relation, tuple(calls))]
-        return result.order_by(_column(ROW, alias), copy=False)
+        return result.order_by(_column(row, alias), copy=False)
 
     def _call(
-        self, relation: str, call: ModelCall, guard: exp.Expr | None
+        self, relation: str, row: str, call: ModelCall, guard: exp.Expr | None
     ) -> tuple[StagedCall, dict[str, exp.Expr]]:
         """Return a call's part of the plan, and the columns that hold its arguments."""
         model = self.models[call.model_oid]
@@ -108,7 +139,7 @@ class Stager:
             keys[self.names.fresh("k")] = key
         staged = StagedCall(
             model=model,
-            distinct=_distinct(relation, tuple(keys), model.volatility),
+            distinct=_distinct(relation, row, tuple(keys), model.volatility),
             ids=self.names.fresh("d"),
             answers=self.names.fresh("a"),
         )
@@ -123,11 +154,13 @@ def _key(model: ExternalModel, position: int, argument: exp.Expr) -> exp.Expr:
     return exp.cast(argument, exp.DataType.Type.TEXT, copy=False)
 
 
-def _distinct(relation: str, keys: tuple[str, ...], volatility: Volatility) -> exp.Query:
+def _distinct(
+    relation: str, row_name: str, keys: tuple[str, ...], volatility: Volatility
+) -> exp.Query:
     """Return the query for the argument tuples to ask about, in the order of their first rows."""
     first = exp.column(keys[0], quoted=True)
     columns = [exp.column(key, quoted=True) for key in keys]
-    row = exp.column(ROW, quoted=True)
+    row = exp.column(row_name, quoted=True)
     if volatility is Volatility.VOLATILE:
         query = exp.select(exp.alias_(row, "id"), *columns)
     else:
@@ -140,12 +173,16 @@ def _distinct(relation: str, keys: tuple[str, ...], volatility: Volatility) -> e
 
 
 def _join_answers(
-    select: exp.Select, alias: str, call: StagedCall, keys: tuple[str, ...], answer: str
+    select: exp.Select, alias: str, call: StagedCall, columns: tuple[str, ...], answer: str
 ) -> None:
-    """Add the answers of a call to the rows that asked: NULL where there is none."""
+    """Add the answers of a call to the rows that asked: NULL where there is none.
+
+    `columns` are those of the row's number and of its keys.
+    """
+    row, *keys = columns
     if call.model.volatility is Volatility.VOLATILE:
         matches: list[exp.Expr] = [
-            exp.EQ(this=_column(ROW, alias), expression=_column("id", call.ids))
+            exp.EQ(this=_column(row, alias), expression=_column("id", call.ids))
         ]
     else:
         matches = [
@@ -184,8 +221,26 @@ def _rename_readers(node: exp.Expr | None, name: str, relation: str) -> None:
             table.set("alias", exp.TableAlias(this=exp.to_identifier(alias, quoted=True)))
 
 
-def _row_number() -> exp.Expr:
-    return exp.Window(this=exp.RowNumber(), over="OVER")
+def _next_limited_filter(query: exp.Query) -> LimitedFilter | None:
+    """Return the outermost limited filter of `query`."""
+    found = (find_limited_filter(block) for block in reversed(blocks(query)))
+    return next((limited for limited in found if limited is not None), None)
+
+
+def _replace(query: exp.Query, block: exp.Select, by: exp.Select) -> exp.Query:
+    """Return `query` with one of its blocks, or itself, replaced."""
+    if block is query:
+        return by
+    block.replace(by)
+    return query
+
+
+def _row_number(order: tuple[exp.Ordered, ...] = ()) -> exp.Expr:
+    """Return the number of a row, in the order that it comes in, or in that of some keys."""
+    window = exp.Window(this=exp.RowNumber(), over="OVER")
+    if order:
+        window.set("order", exp.Order(expressions=[key.copy() for key in order]))
+    return window
 
 
 def _column(name: str, table: str) -> exp.Column:

@@ -1,0 +1,104 @@
+"""A LIMIT above a model predicate: how many rows must be asked about depends on the answers.
+
+`find_limited_filter` recognizes the shape in normal form: a block with a LIMIT over a chain of
+inference blocks and filters, down to a relation that needs no model. Such a chain can be run on one
+batch of the relation's rows after the other, until enough rows have passed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from outcrop.planner.blocks import is_plain
+from outcrop.planner.model_call import has_call
+from outcrop.planner.rules.extract_calls import is_inference_block
+
+
+@dataclass(frozen=True, slots=True)
+class LimitedFilter:
+    """The shape, taken apart.
+
+    `block` is the one with the LIMIT; `base` the derived table below the lowest inference block;
+    `order` are the keys of the block's ORDER BY, in terms of `base`.
+    """
+
+    block: exp.Select
+    base: exp.Subquery
+    order: tuple[exp.Ordered, ...]
+    rows_wanted: int
+
+
+def find_limited_filter(block: exp.Select) -> LimitedFilter | None:
+    """Return the limited filter that ends in `block`, or None if it ends none."""
+    rows_wanted = _rows_wanted(block)
+    if rows_wanted is None or not _is_link(block, is_top=True):
+        return None
+    chain = _chain(block)
+    if not any(is_inference_block(link) for link in chain):
+        return None
+    while not is_inference_block(chain[-1]):
+        chain.pop()
+    if not any(link.args.get("where") for link in chain):
+        return None
+    order = _order_of_base(block, chain)
+    if order is None:
+        return None
+    return LimitedFilter(block, chain[-1].args["from_"].this, order, rows_wanted)
+
+
+def _rows_wanted(block: exp.Select) -> int | None:
+    """Return how many rows LIMIT and OFFSET need together; None where they are no numbers."""
+    limit, offset = block.args.get("limit"), block.args.get("offset")
+    if not isinstance(limit, exp.Limit):
+        return None
+    numbers = [clause.expression for clause in (limit, offset) if clause is not None]
+    if not all(isinstance(number, exp.Literal) and number.is_int for number in numbers):
+        return None
+    return sum(int(number.name) for number in numbers)
+
+
+def _chain(block: exp.Select) -> list[exp.Select]:
+    """Return `block` and the blocks below it, as long as each only filters, projects or infers."""
+    chain = [block]
+    while True:
+        source = chain[-1].args["from_"].this
+        inner = source.this if isinstance(source, exp.Subquery) else None
+        if not isinstance(inner, exp.Select) or not _is_link(inner, is_top=False):
+            return chain
+        chain.append(inner)
+
+
+def _is_link(block: exp.Select, *, is_top: bool) -> bool:
+    from_ = block.args.get("from_")
+    if from_ is None or not isinstance(from_.this, exp.Subquery) or block.args.get("joins"):
+        return False
+    if is_inference_block(block):
+        return True
+    is_cut = any(block.args.get(key) for key in ("order", "limit", "offset"))
+    parts = [*block.expressions, block.args.get("where")]
+    return is_plain(block) and (is_top or not is_cut) and not any(has_call(part) for part in parts)
+
+
+def _order_of_base(block: exp.Select, chain: list[exp.Select]) -> tuple[exp.Ordered, ...] | None:
+    """Return ORDER BY's keys in terms of the base; None if one of them needs an answer."""
+    order = block.args.get("order")
+    keys: list[exp.Ordered] = [key.copy() for key in order.expressions] if order else []
+    if any(key.find(exp.Query) is not None for key in keys):
+        return None
+    for link in chain[1:]:
+        below = {projection.alias_or_name: projection.unalias() for projection in link.expressions}
+        columns = [column for key in keys for column in key.find_all(exp.Column)]
+        if not all(_lower(column, below) for column in columns):
+            return None
+    return tuple(keys)
+
+
+def _lower(column: exp.Column, below: dict[str, exp.Expr]) -> bool:
+    """Replace a column by what the block below computes for it; False if that is an answer."""
+    value = below.get(column.name)
+    if value is None or has_call(value):
+        return False
+    column.replace(value.copy())
+    return True
