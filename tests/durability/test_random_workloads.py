@@ -6,9 +6,10 @@ Whatever happens, no invocation is paid for twice, and at the end every answer i
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
 
@@ -86,7 +87,17 @@ class User(threading.Thread):
         return seen
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.fixture
+def _eager_threads() -> Iterator[None]:
+    """Let the interpreter switch threads far more often than usual, so that races are run."""
+    usual_s = sys.getswitchinterval()
+    sys.setswitchinterval(2e-5)
+    yield
+    sys.setswitchinterval(usual_s)
+
+
+@pytest.mark.usefixtures("_eager_threads")
+@pytest.mark.parametrize("seed", range(12))
 def test_nothing_is_paid_twice(tmp_path: Path, seed: int) -> None:
     weather = Weather(seed)
     with house(tmp_path, weather, clock=EagerClock()) as home:

@@ -131,8 +131,25 @@ class Ask:
             self.dispatcher.share_reused(flight, answer)
 
     def _release(self, flights: Sequence[Flight]) -> None:
+        """Give up flights that were claimed and could not be looked up, after an error.
+
+        Nobody may send them before they are looked up, since the journal may have their answers.
+        """
         self.dispatcher.stop(None)
-        self.dispatcher.give_up(flights)
+        heirs = [(flight, self._runtime.flights.give_up(flight)) for flight in flights]
+        for flight, heir in heirs:
+            if heir is None:
+                continue
+            try:
+                answer = self._lookup([flight]).get(flight.fingerprint)
+            except Error as error:
+                for waiter in self._runtime.flights.land(flight):
+                    waiter.stop(error)
+            else:
+                if answer is None:
+                    heir.enqueue([flight])
+                else:
+                    self.dispatcher.share_reused(flight, answer)
 
     def _explain(self, error: BudgetExceeded, source: Iterator[Invocation]) -> BudgetExceeded:
         """Say what was spent, what is kept, and how much is left to pay for."""

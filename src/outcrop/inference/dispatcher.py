@@ -156,9 +156,11 @@ class Dispatcher:
 
     def share_reused(self, flight: Flight, answer: Answer) -> None:
         """Give an answer that was in the journal to all whom it satisfies; the others send."""
-        for waiter in self._runtime.flights.land_reused(flight, finder=self):
+        served, heir = self._runtime.flights.land_reused(flight, finder=self)
+        for waiter in served:
             waiter.share(flight.fingerprint, answer)
-        self.give_up([flight])
+        if heir is not None:
+            heir.enqueue([flight])
 
     def _put(self, outcome: Outcome) -> None:
         """Hand an outcome to the caller's thread, together with the others of this moment."""

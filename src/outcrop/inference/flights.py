@@ -100,10 +100,11 @@ class FlightTable:
             del self._flights[flight.fingerprint]
             return flight.waiters
 
-    def land_reused(self, flight: Flight, finder: Waiter) -> Sequence[Waiter]:
+    def land_reused(self, flight: Flight, finder: Waiter) -> tuple[Sequence[Waiter], Waiter | None]:
         """End a flight whose answer `finder` found in the journal, for all whom that satisfies.
 
-        Returns them. Those who want a fresh answer keep the flight; `give_up` says who sends it.
+        Returns them, and who must send it all the same, because it wants a fresh answer. If nobody
+        does, the flight is gone at once: whoever asks next finds the answer in the journal.
         """
         with self._lock:
             served: list[Waiter] = []
@@ -112,13 +113,17 @@ class FlightTable:
                 is_served = waiter is finder or not waiter.wants_fresh
                 (served if is_served else unserved).append(waiter)
             flight.waiters = unserved
-            return served
+            return served, self._next_owner(flight)
 
     def give_up(self, flight: Flight) -> Waiter | None:
         """Give up a flight that was not sent; return who must send it instead, if anybody."""
         with self._lock:
-            flight.waiters = [waiter for waiter in flight.waiters if not waiter.is_stopped]
-            if flight.waiters:
-                return flight.waiters[0]
-            del self._flights[flight.fingerprint]
-            return None
+            return self._next_owner(flight)
+
+    def _next_owner(self, flight: Flight) -> Waiter | None:
+        """Return who waits longest for a flight, or remove it if nobody does any more."""
+        flight.waiters = [waiter for waiter in flight.waiters if not waiter.is_stopped]
+        if flight.waiters:
+            return flight.waiters[0]
+        del self._flights[flight.fingerprint]
+        return None

@@ -69,5 +69,14 @@ def test_a_journaled_answer_serves_its_finder_and_all_who_reuse() -> None:
     [own] = table.claim([invocation("a")], finder)
     table.claim([invocation("a")], reuser)
     table.claim([invocation("a")], fresh)
-    assert table.land_reused(own, finder) == [finder, reuser]
-    assert table.give_up(own) is fresh
+    assert table.land_reused(own, finder) == ([finder, reuser], fresh)
+    assert table.land(own) == [fresh]
+
+
+def test_a_journaled_answer_that_serves_all_ends_the_flight_at_once() -> None:
+    """Who asks next must look into the journal, and not wait for a flight that nobody flies."""
+    table, finder, reuser = FlightTable(), Asker(), Asker()
+    [own] = table.claim([invocation("a")], finder)
+    table.claim([invocation("a")], reuser)
+    assert table.land_reused(own, finder) == ([finder, reuser], None)
+    assert len(table) == 0

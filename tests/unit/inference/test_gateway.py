@@ -6,7 +6,7 @@ import asyncio
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -415,3 +415,31 @@ def test_a_provider_that_cannot_be_built_stops_the_statement(tmp_path: Path) -> 
     finally:
         gateway.close()
         journal.close()
+
+
+def test_who_waits_for_a_lookup_that_fails_looks_for_itself(tmp_path: Path) -> None:
+    """Ctrl-C in one statement's lookup must not make another pay for what the journal has."""
+    with house(tmp_path) as home:
+        ask(home.statement(), invocations(3))
+        joined = threading.Event()
+        lookup, interrupted = home.journal.lookup, []
+
+        def interrupt_once(fingerprints: Sequence[bytes], *, query_id: str | None = None):  # type: ignore[no-untyped-def]
+            if not interrupted:
+                interrupted.append(True)
+                assert joined.wait(30)
+                raise QueryCanceled("interrupted")
+            return lookup(fingerprints, query_id=query_id)
+
+        home.journal.lookup = interrupt_once  # type: ignore[method-assign]
+        first = Background(home.statement(), invocations(3))
+        wait_until(lambda: bool(interrupted))
+        statement = home.statement()
+        second = Background(statement, invocations(3))
+        wait_until(lambda: statement.progress().waiting == 3)
+        joined.set()
+        first.join()
+        second.join()
+        assert isinstance(first.error, QueryCanceled)
+        assert len(second.outcomes) == 3
+        assert len(home.provider.requests) == 3
