@@ -1,0 +1,47 @@
+"""Runs the benchmarks and prints their tables: `python -m benchmarks [--quick] [NAME ...]`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from dataclasses import replace
+
+from benchmarks import call_rate, fewest_calls, local_tokens, staged_plan
+from benchmarks.report import describe_machine, format_report, seconds
+
+# In the order in which they are run.
+_BENCHMARKS = {
+    module.NAME: module.measure for module in (staged_plan, call_rate, local_tokens, fewest_calls)
+}
+
+
+def main() -> int:
+    """Run what the command line names; return 1 if an expectation was missed."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"of {', '.join(_BENCHMARKS)}; default: all"
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="small sizes, to see that it runs; expects nothing"
+    )
+    options = parser.parse_args()
+    for name in options.names:
+        if name not in _BENCHMARKS:
+            parser.error(f"{name!r} is none of {', '.join(_BENCHMARKS)}")
+    print(f"machine: {describe_machine()}")
+    print(f"command: python -m benchmarks {' '.join(sys.argv[1:])}".rstrip() + "\n")
+    started = time.perf_counter()
+    missed = 0
+    for name in options.names or _BENCHMARKS:
+        report = _BENCHMARKS[name](is_quick=options.quick)
+        if options.quick:
+            report = replace(report, targets=())
+        print(format_report(report), flush=True)
+        missed += sum(not target.is_met for target in report.targets)
+    print(f"took {seconds(time.perf_counter() - started)}")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,222 @@
+"""Journaled, signed calls a second against a bare aiohttp loop that signs and sends the same.
+
+One side is a whole statement: plan, journal lookup, budget, limiter, signature, request, answer on
+disk, join. The other is the least that any client must do: sign, send, read, parse, at the same
+concurrency, with our own signer (botocore's takes longer). The servers are other processes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import aiohttp
+from yarl import URL
+
+from benchmarks.report import Report, Target, ratio
+from benchmarks.workload import create_model, create_notes, in_turn, open_session, run
+from outcrop.providers.sigv4 import AwsKeys, Signer, make_target
+from outcrop.session import Session
+
+NAME = "rate"
+LEAST = 0.5
+
+CONCURRENCY = 64
+CALLS_MAX = 4_000
+MODEL_ID = "anthropic.claude-v2"
+REGION = "us-east-1"
+MAX_TOKENS = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """What one turn of one side came to."""
+
+    calls_a_s: float
+    cpu_us_a_call: float
+
+
+def measure(*, is_quick: bool) -> Report:
+    """Run both sides in turns, against each server."""
+    turns = 2 if is_quick else 5
+    rows: list[tuple[str, ...]] = []
+    ratios = {}
+    for name, (server, calls) in _SERVERS.items():
+        with _aws_keys(), server() as url:
+            ours, bare = _take_turns(url, 100 if is_quick else calls, turns)
+        ratios[name] = _median_ratio(ours, bare)
+        rows.append(_row(f"{name}: bare aiohttp loop", bare))
+        rows.append(_row(f"{name}: SELECT ask(body)", ours, ratio(ratios[name])))
+    in_process = _in_process(100 if is_quick else CALLS_MAX, turns)
+    rows.append(_row("no server: SELECT ask(body), scripted provider", in_process))
+    return Report(
+        "Journaled, signed calls a second against a bare aiohttp loop",
+        (
+            f"{turns} turns of 1,000 distinct calls (emulator) or {CALLS_MAX:,} on each side, one "
+            "after the other;",
+            f"{CONCURRENCY} at once; medians. CPU is that of the client's process, all its "
+            "threads. The canned server",
+            "costs next to nothing, so that its ratio is the client's alone; no model is as fast.",
+        ),
+        ("", "calls a second", "CPU a call", "ratio"),
+        rows,
+        (Target("calls a second against the emulator", ratios["emulator"], LEAST),),
+    )
+
+
+def _median_ratio(ours: list[Rate], bare: list[Rate]) -> float:
+    return statistics.median(a.calls_a_s / b.calls_a_s for a, b in zip(ours, bare, strict=True))
+
+
+def _row(what: str, rates: list[Rate], compared: str = "") -> tuple[str, ...]:
+    calls_a_s = statistics.median(rate.calls_a_s for rate in rates)
+    cpu_us = statistics.median(rate.cpu_us_a_call for rate in rates)
+    return what, f"{calls_a_s:,.0f}", f"{cpu_us:,.0f} us", compared
+
+
+def _take_turns(url: str, calls: int, turns: int) -> tuple[list[Rate], list[Rate]]:
+    ours: list[Rate] = []
+    bare: list[Rate] = []
+    config = {
+        "providers": {"bedrock": {"endpoint_url": url, "region": REGION}},
+        "settings": {"max_concurrency": CONCURRENCY},
+    }
+    with open_session(config) as session:
+        create_model(session, "BEDROCK", MODEL_ID)
+        _ask(session, 200, "warm up")
+        _send(url, _bodies(200, "warm up"))
+        sides: list[Callable[[str], None]] = [
+            lambda salt: ours.append(_ask(session, calls, salt)),
+            lambda salt: bare.append(_send(url, _bodies(calls, salt))),
+        ]
+        for turn in range(turns):
+            for side in in_turn(sides, turn):
+                side(f"turn {turn}")
+    return ours, bare
+
+
+def _in_process(calls: int, turns: int) -> list[Rate]:
+    config = {
+        "providers": {"bedrock": {"kind": "scripted"}},
+        "settings": {"max_concurrency": CONCURRENCY},
+    }
+    with open_session(config) as session:
+        create_model(session, "BEDROCK", MODEL_ID)
+        return [_ask(session, calls, f"turn {turn}") for turn in range(turns)]
+
+
+def _ask(session: Session, calls: int, salt: str) -> Rate:
+    """Have the model answer `calls` new prompts by one statement."""
+    create_notes(session, calls, f"'{salt}, note ' || n")
+    with _stopwatch(calls) as rates:
+        [(answered,)] = run(session, "SELECT count(ask(body)) FROM notes")
+    assert answered == calls
+    return rates[0]
+
+
+def _send(url: str, bodies: list[bytes]) -> Rate:
+    with _stopwatch(len(bodies)) as rates:
+        answered = asyncio.run(_send_all(url, bodies))
+    assert answered == len(bodies)
+    return rates[0]
+
+
+def _bodies(calls: int, salt: str) -> list[bytes]:
+    """Return the requests that `_ask` makes for the same prompts."""
+    return [
+        json.dumps(
+            {
+                "messages": [{"role": "user", "content": [{"text": f"{salt}, note {number}"}]}],
+                "inferenceConfig": {"maxTokens": MAX_TOKENS},
+            }
+        ).encode()
+        for number in range(calls)
+    ]
+
+
+async def _send_all(url: str, bodies: list[bytes]) -> int:
+    """Sign and send the requests, `CONCURRENCY` at once; return how many were answered."""
+    signer = Signer(AwsKeys("dev", "dev"), REGION)
+    target = make_target(URL(url), MODEL_ID, "converse")
+    waiting = iter(bodies)
+    answered = 0
+
+    async def work(client: aiohttp.ClientSession) -> None:
+        nonlocal answered
+        for body in waiting:
+            headers = signer.sign(target, body, time.time())
+            async with client.post(target.url, data=body, headers=headers) as response:
+                answer = json.loads(await response.read())
+            answered += "output" in answer
+
+    connector = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(connector=connector) as client:
+        await asyncio.gather(*(work(client) for _ in range(CONCURRENCY)))
+    return answered
+
+
+@contextmanager
+def _stopwatch(calls: int) -> Iterator[list[Rate]]:
+    """Measure the block; its rate is the one member of the list, at its end."""
+    rates: list[Rate] = []
+    started, cpu_started = time.perf_counter(), time.process_time()
+    yield rates
+    elapsed_s, cpu_s = time.perf_counter() - started, time.process_time() - cpu_started
+    rates.append(Rate(calls / elapsed_s, cpu_s / calls * 1e6))
+
+
+@contextmanager
+def _canned_server() -> Iterator[str]:
+    """Run the canned server in a process of its own; give its address."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.canned_server"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        yield process.stdout.readline().strip()
+        process.stdin.close()
+
+
+@contextmanager
+def _emulator() -> Iterator[str]:
+    """Run the emulator in a process of its own; give its address."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "outcrop.cli", "emulate", "bedrock", "--port", "0"],
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        found = re.search(r"http://[\d.:]+\d", process.stderr.readline())
+        assert found is not None
+        yield found[0]
+        process.terminate()
+        process.communicate()
+
+
+@contextmanager
+def _aws_keys() -> Iterator[None]:
+    """Set keys that sign and open nothing."""
+    before = dict(os.environ)
+    os.environ.update(AWS_ACCESS_KEY_ID="dev", AWS_SECRET_ACCESS_KEY="dev")
+    os.environ.pop("AWS_PROFILE", None)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+# The servers, and the calls of a turn: about a second's worth.
+_SERVERS = {"emulator": (_emulator, 1_000), "canned server": (_canned_server, CALLS_MAX)}

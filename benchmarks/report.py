@@ -1,0 +1,91 @@
+"""What a benchmark gives, and how it is printed: a title, a table, a verdict."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+MARGIN = "  "
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A ratio that was reached, and the least that is expected of it."""
+
+    what: str
+    reached: float
+    least: float
+
+    @property
+    def is_met(self) -> bool:
+        """Whether it was reached."""
+        return self.reached >= self.least
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The result of one benchmark. `notes` say how it was measured; `header` names `rows`."""
+
+    title: str
+    notes: Sequence[str]
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    targets: Sequence[Target] = ()
+
+
+def format_report(report: Report) -> str:
+    """Return a report as text; the first column is left-aligned, the others are numbers."""
+    lines = [report.title, "=" * len(report.title), *report.notes, ""]
+    lines += _format_table([report.header, *report.rows])
+    for target in report.targets:
+        verdict = "met" if target.is_met else "MISSED"
+        lines.append(
+            f"-> {target.what}: {ratio(target.reached)}, expected at least "
+            f"{ratio(target.least)}: {verdict}"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _format_table(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = [
+        MARGIN.join(
+            cell.ljust(width) if column == 0 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+    return [lines[0], MARGIN.join("-" * width for width in widths), *lines[1:], ""]
+
+
+def ratio(number: float) -> str:
+    """Return a ratio as text."""
+    return f"{number:,.0f}x" if number >= 10 else f"{number:.2f}x"
+
+
+def seconds(number: float) -> str:
+    """Return a duration as text."""
+    return f"{number:,.0f} s" if number >= 100 else f"{number:.2f} s"
+
+
+def describe_machine() -> str:
+    """Return the line that says what the numbers were measured on."""
+    memory_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    load = os.getloadavg()[0]
+    return (
+        f"{_processor()}, {len(os.sched_getaffinity(0))} cores, {memory_gb:.0f} GB, "
+        f"load {load:.1f}; Python {platform.python_version()}, DuckDB {version('duckdb')}, "
+        f"aiohttp {version('aiohttp')}"
+    )
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        name, _, value = line.partition(":")
+        if name.strip() == "model name":
+            return value.strip()
+    return platform.machine()

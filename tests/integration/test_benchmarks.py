@@ -1,0 +1,64 @@
+"""The benchmarks run; how fast is for `make bench` to say."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TITLES = {
+    "plan": "Staged plan against a plain DuckDB Python UDF",
+    "rate": "Journaled, signed calls a second against a bare aiohttp loop",
+    "calls": "Calls of one statement",
+    "local": "Tokens a second of the local model",
+}
+
+
+def run(repository: Path, *names: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "--quick", *names],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("machine: ")
+    assert f"command: python -m benchmarks --quick {' '.join(names)}\n" in done.stdout
+    for name in names:
+        assert f"\n{TITLES[name]}" in done.stdout
+    return done.stdout
+
+
+def test_the_benchmarks_without_a_model(repository: Path) -> None:
+    output = run(repository, "plan", "rate", "calls")
+    table = output.partition(TITLES["calls"])[2]
+    counts = {
+        what: [int(cell.replace(",", "")) for cell in cells]
+        for what, *cells in (re.split(r"\s{2,}", line) for line in table.splitlines())
+        if len(cells) == 3 and cells[0][0].isdigit()
+    }
+    assert counts["equal prompts once"] == [2_000, 100, 0]
+    assert counts["LIMIT before calls"] == [5, 5, 0]
+    assert counts["cheap predicate first"][1:] == [21, 0]
+    assert counts["an answer nobody reads"] == [0, 0, 0]
+
+
+@pytest.mark.local_model
+def test_the_benchmark_of_the_local_model(repository: Path) -> None:
+    assert "xllamacpp, called directly" in run(repository, "local")
+
+
+def test_an_unknown_benchmark_is_refused(repository: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "speed"],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert "'speed' is none of plan, rate, local, calls" in done.stderr
