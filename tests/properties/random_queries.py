@@ -50,6 +50,12 @@ class Source:
     values: tuple[Value, ...]
     key: tuple[str, ...]
 
+    @property
+    def key_kind(self) -> str:
+        """The type of the key's parts: a number, unless one of them is a text."""
+        kinds = {value.sql: value.kind for value in self.values}
+        return INT if all(kinds.get(part, INT) == INT for part in self.key) else TEXT
+
 
 @dataclass(frozen=True, slots=True)
 class _Relation:
@@ -204,8 +210,16 @@ class QueryWriter:
         elif kind != "JOIN" and self._chance(0.5):
             side = self._random.choice((first, second))
             match += f" AND {self._condition(side.values, 1)}"
+        sql, key = f"{first.sql} {kind} {second.sql} ON {match}", (*first.key, *second.key)
+        if depth > 0 or self._chance(0.7):
+            return Source(sql, values, key)
+        third = self._table(depth + 1)
+        kind = self._random.choice(("JOIN", "LEFT JOIN", "RIGHT JOIN"))
+        match = f"{self._pick(values, INT)} = {self._pick(third.values, INT)}"
+        if self._chance(0.5):
+            match += f" AND {self._condition(third.values, 1)}"
         return Source(
-            f"{first.sql} {kind} {second.sql} ON {match}", values, (*first.key, *second.key)
+            f"{sql} {kind} {third.sql} ON {match}", (*values, *third.values), (*key, *third.key)
         )
 
     def _table(self, depth: int) -> Source:
@@ -225,17 +239,52 @@ class QueryWriter:
         )
 
     def _derived(self, depth: int) -> Source:
-        """Return a subquery whose columns are x1 (its key), x2, ... and maybe another key part."""
+        """Return a subquery whose columns are x1, a number, x2, ...; they, or some, are its key."""
+        match self._random.randrange(10):
+            case 0 | 1:
+                return self._derived_groups(depth)
+            case 2:
+                return self._derived_distinct(depth)
+            case 3:
+                return self._derived_union(depth)
+            case _:
+                return self._derived_rows(depth)
+
+    def _derived_rows(self, depth: int) -> Source:
         source = self._source(depth)
-        items = [*(Value(key, INT) for key in source.key)]
+        items = [Value(key, INT) for key in source.key if source.key_kind == INT]
+        items = items or [self._value_of(INT, source.values, depth)]
         items += [self._value(source.values, depth) for _ in range(self._few())]
-        names = [f"x{n}" for n in range(1, len(items) + 1)]
-        head = ", ".join(f"{v.sql} AS {name}" for v, name in zip(items, names, strict=True))
-        sql = f"SELECT {head} FROM {source.sql}{self._where(source.values, depth)}"
+        sql = f"SELECT {_numbered(items)} FROM {source.sql}{self._where(source.values, depth)}"
+        if source.key_kind != INT:
+            return _named(f"SELECT DISTINCT {sql.removeprefix('SELECT ')}", items, len(items))
         if self._chance(0.3):
             sql += f" ORDER BY {', '.join(source.key)}{self._limit()}"
-        values = tuple(Value(name, v.kind) for v, name in zip(items, names, strict=True))
-        return Source(sql, values, tuple(names[: len(source.key)]))
+        return _named(sql, items, len(source.key))
+
+    def _derived_groups(self, depth: int) -> Source:
+        source = self._source(depth)
+        key = Value(f"({self._number(source.values, depth + 1)} + 0)", INT)
+        above = [key, self._aggregate(source.values)]
+        items = [key, *(self._value(above, depth) for _ in range(self._few()))]
+        sql = f"SELECT {_numbered(items)} FROM {source.sql}{self._where(source.values, depth)}"
+        sql += f" GROUP BY {key.sql}"
+        if self._chance(0.3):
+            sql += f" HAVING {self._condition(above, depth + 1)}"
+        return _named(sql, items, 1)
+
+    def _derived_distinct(self, depth: int) -> Source:
+        source = self._source(depth)
+        items = [self._value_of(kind, source.values, depth) for kind in (INT, TEXT)]
+        sql = f"SELECT DISTINCT {_numbered(items)} FROM {source.sql}"
+        return _named(sql + self._where(source.values, depth), items, len(items))
+
+    def _derived_union(self, depth: int) -> Source:
+        kinds = (INT, TEXT)
+        arms = [self._arm(kinds, ("x1", "x2")) for _ in range(2)]
+        word = self._random.choice(("UNION", "INTERSECT", "EXCEPT"))
+        items = [Value(f"x{number}", kind) for number, kind in enumerate(kinds, start=1)]
+        return _named(f"{arms[0]} {word} {arms[1]}", items, len(items))
 
     def _arm(self, kinds: Sequence[str], labels: Sequence[str]) -> str:
         source = self._source(1)
@@ -476,6 +525,15 @@ _SHAPES = (
     QueryWriter.without_from,
     QueryWriter.with_common_table,
 )
+
+
+def _numbered(items: Sequence[Value]) -> str:
+    return ", ".join(f"{item.sql} AS x{number}" for number, item in enumerate(items, start=1))
+
+
+def _named(sql: str, items: Sequence[Value], key_length: int) -> Source:
+    values = tuple(Value(f"x{number}", item.kind) for number, item in enumerate(items, start=1))
+    return Source(sql, values, tuple(value.sql for value in values[:key_length]))
 
 
 def _is_literal(value: Value) -> bool:

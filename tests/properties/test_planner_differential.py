@@ -15,7 +15,7 @@ import duckdb
 import pytest
 
 from outcrop.config import parse_config
-from outcrop.session import Session
+from outcrop.session import Result, Session
 from outcrop.warehouse import Warehouse
 from tests.properties.random_queries import VIEWS, QueryWriter, RandomQuery
 from tests.properties.reference import (
@@ -31,6 +31,7 @@ from tests.properties.reference import (
 CASES = int(os.environ.get("OUTCROP_FUZZ_CASES", "300"))
 SEED = int(os.environ.get("OUTCROP_FUZZ_SEED", "1"))
 CASES_A_DATA_SET = 30
+STORED_EACH = 10
 _SEEDS = range(SEED, SEED + max(1, CASES // CASES_A_DATA_SET))
 
 
@@ -73,6 +74,8 @@ def test_staged_plans_give_what_sql_means(
     for number in range(CASES_A_DATA_SET):
         query = writer.write()
         assert _ours(session, query) == _theirs(reference, query), f"seed {seed}, query {number}"
+        if number % STORED_EACH == 0:
+            assert _stored(session, query) == _stored(reference, query), f"stored: seed {seed}"
 
 
 def _ours(session: Session, query: RandomQuery) -> object:
@@ -82,6 +85,15 @@ def _ours(session: Session, query: RandomQuery) -> object:
 
 def _theirs(reference: duckdb.DuckDBPyConnection, query: RandomQuery) -> object:
     return query.sql, query.names, _comparable(reference.execute(query.sql).fetchall(), query)
+
+
+def _stored(connection: Session | duckdb.DuckDBPyConnection, query: RandomQuery) -> object:
+    """Return the rows of a table that is made from the query."""
+    connection.execute(f"CREATE TABLE stored AS {query.sql}")
+    result = connection.execute("SELECT * FROM stored")
+    rows = list(result.rows() if isinstance(result, Result) else result.fetchall())
+    connection.execute("DROP TABLE stored")
+    return query.sql, Counter(rows)
 
 
 def _comparable(rows: object, query: RandomQuery) -> object:

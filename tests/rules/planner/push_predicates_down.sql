@@ -31,6 +31,10 @@ UNCHANGED;
 SELECT t.i FROM t JOIN (SELECT i, b FROM u) AS s ON f(s.b) = 'x' AND s.i = t.i;
 UNCHANGED;
 
+-- One that OR makes stays one.
+SELECT t.i FROM t LEFT JOIN u ON (f(u.b) = 'x' OR u.b = 'a') AND t.i = u.i AND t.i > 1;
+UNCHANGED;
+
 -- Into a subquery that joins, but not below its join.
 SELECT s.p FROM (SELECT r.p FROM (SELECT i, p FROM t) AS r JOIN u ON r.i = u.i) AS s
 WHERE f(s.p) = 'x';

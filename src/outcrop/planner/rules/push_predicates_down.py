@@ -56,7 +56,8 @@ def _release(query: exp.Query, held: list[exp.Expr]) -> None:
     """Put each predicate back; one that holds a subquery may have others within."""
     while found := [node for node in query.find_all(exp.Anonymous) if node.name == _HELD]:
         for node in found:
-            node.replace(held[int(node.expressions[0].name)])
+            part = held[int(node.expressions[0].name)]
+            node.replace(exp.paren(part, copy=False) if isinstance(part, exp.Connector) else part)
 
 
 def _push_model_predicates(block: exp.Select) -> None:
