@@ -6,6 +6,8 @@ from outcrop.execution.infer import Failures
 from outcrop.execution.result import Notice
 from outcrop.inference.meter import Summary
 
+_USD_MIN = 0.000001
+
 
 def closing_notice(summary: Summary, failures: Failures) -> Notice:
     """Return the notice: calls, reused, failed, tokens, cost and seconds."""
@@ -51,4 +53,6 @@ def _count(number: int, noun: str) -> str:
 def _usd(amount: float) -> str:
     if amount == 0:
         return "$0"
+    if amount < _USD_MIN:
+        return f"under ${_USD_MIN:.6f}"
     return f"${amount:,.2f}" if amount >= 1 else f"${amount:.6f}".rstrip("0")
