@@ -15,7 +15,7 @@ from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.generators.duckdb import DuckDBGenerator
 
 from outcrop.errors import FeatureNotSupported
-from outcrop.sql.nodes import EngineExpression
+from outcrop.sql.nodes import EngineAggregate, EngineExpression
 
 _ARGUMENT = re.compile(r"\$(\d+)")
 
@@ -61,6 +61,7 @@ class OutcropDuckDBGenerator(DuckDBGenerator):
     TRANSFORMS: ClassVar[dict[Any, Any]] = {
         **DuckDBGenerator.TRANSFORMS,
         EngineExpression: _engine_expression_sql,
+        EngineAggregate: _engine_expression_sql,
         exp.Div: _binary("/"),
         exp.DPipe: _binary("||"),
     }

@@ -2,8 +2,8 @@
 
 `RedshiftFunction` is a call of any scalar function that `sql/functions.py` knows and that sqlglot
 has no faithful node for: its name in lower case and its arguments as typed. `ObjectConstructor` and
-`ArrayConstructor` are OBJECT(...) and ARRAY(...), which build SUPER values. `EngineExpression` is
-what the rules of `semantics/` leave behind.
+`ArrayConstructor` are OBJECT(...) and ARRAY(...), which build SUPER values. `EngineExpression` and
+`EngineAggregate` are what the rules of `semantics/` leave behind.
 """
 
 from __future__ import annotations
@@ -47,6 +47,10 @@ class EngineExpression(exp.Expression, exp.Func):
 
     arg_types: ClassVar[dict[str, bool]] = {"this": True, "expressions": False}
     is_var_len_args = True
+
+
+class EngineAggregate(EngineExpression, exp.AggFunc):
+    """An aggregate function of the engine, so that the planner knows one when it sees it."""
 
 
 def position_of(node: exp.Expr) -> Position | None:

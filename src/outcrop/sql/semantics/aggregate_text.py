@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from outcrop.sql.semantics.tree import engine, is_null
+from outcrop.sql.semantics.tree import engine, engine_aggregate, is_null
 
 _FIRST_OF_EACH = (
     "list_filter($1, lambda value, place: list_position($2, list_extract($2, place)) = place)"
@@ -55,12 +55,12 @@ class Listagg:
             arguments.append(mark)
             where += f" AND ${len(arguments)}"
         order = self._order(first_place=3)
-        return engine(f"string_agg($1, $2{order}) FILTER (WHERE {where})", *arguments)
+        return engine_aggregate(f"string_agg($1, $2{order}) FILTER (WHERE {where})", *arguments)
 
     def listed(self, item: str) -> exp.Expr:
         """Return the list of `item`, which has the text as $1."""
         order = self._order(first_place=2)
-        return engine(
+        return engine_aggregate(
             f"list({item}{order}) FILTER (WHERE $1 <> '')", self.text(), *self._copied_keys()
         )
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
-from outcrop.sql.nodes import EngineExpression
+from outcrop.sql.nodes import EngineAggregate, EngineExpression
 
 INTEGER_TYPES = (exp.DType.SMALLINT, exp.DType.INT, exp.DType.BIGINT)
 NUMBER_TYPES = (*INTEGER_TYPES, exp.DType.DECIMAL, exp.DType.FLOAT, exp.DType.DOUBLE)
@@ -42,6 +42,11 @@ def engine(text: str, *arguments: exp.Expr, returns: str | exp.DataType | None =
     if returns is not None:
         node.type = exp.DataType.build(returns, dialect="outcrop", copy=True)
     return node
+
+
+def engine_aggregate(text: str, *arguments: exp.Expr) -> exp.Expr:
+    """Return an aggregate function of the engine over `arguments`, which it has as $1, $2, ..."""
+    return EngineAggregate(this=text, expressions=list(arguments))
 
 
 def is_type(node: exp.Expr | None, *types: exp.DType) -> bool:
