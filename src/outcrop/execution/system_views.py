@@ -133,17 +133,26 @@ def _model_oid(model: ExternalModel) -> int:
 
 
 def _materialized_views(state: SystemState) -> Iterator[Row]:
-    for view in _stored(state.snapshot, RelationKind.MATERIALIZED_VIEW):
-        yield (
-            DATABASE,
-            view.name.schema,
-            view.name.name,
-            "t" if state.is_stale(view) else "f",
-            view.owner,
-            0,
-            "f",
-            "t" if view.is_auto_refreshed else "f",
-        )
+    # All at once: whether a view is stale is asked of the engine, which is busy once rows load.
+    return iter(
+        [
+            _materialized_view(v, state)
+            for v in _stored(state.snapshot, RelationKind.MATERIALIZED_VIEW)
+        ]
+    )
+
+
+def _materialized_view(view: Relation, state: SystemState) -> Row:
+    return (
+        DATABASE,
+        view.name.schema,
+        view.name.name,
+        "t" if state.is_stale(view) else "f",
+        view.owner,
+        0,
+        "f",
+        "t" if view.is_auto_refreshed else "f",
+    )
 
 
 def _table_definitions(state: SystemState) -> Iterator[Row]:
