@@ -31,7 +31,8 @@ failed; DELETE resets it.
 _BEDROCK_EXAMPLES = """\
   outcrop emulate bedrock --port 8080
   export AWS_ENDPOINT_URL_BEDROCK_RUNTIME=http://127.0.0.1:8080
-  export AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any AWS_REGION=us-east-1
+  export AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any
+  export AWS_DEFAULT_REGION=us-east-1
 
   outcrop emulate bedrock --port 8080 --quota-rps 50 --fault throttling=0.1
   outcrop emulate bedrock --port 8080 --backend gguf        a real small model
