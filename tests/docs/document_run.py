@@ -1,8 +1,9 @@
 """Runs the code blocks of one document, in order, in a folder of its own.
 
-SQL runs in one session of one warehouse, in which every provider is scripted unless the document
-begins with `<!-- models: local -->`. Commands run in the same folder and see the same warehouse,
-which is closed meanwhile. `tests/docs/README.md` says how to write a block.
+SQL runs in one session of one warehouse, in which every provider is scripted that the document does
+not describe itself, unless it begins with `<!-- models: local -->`. Commands run in the same folder
+and see the same warehouse, which is closed meanwhile. `tests/docs/README.md` says how to write a
+block.
 """
 
 from __future__ import annotations
@@ -10,12 +11,10 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import os
-import shlex
-import subprocess
-import sys
+import socket
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
@@ -25,21 +24,19 @@ from outcrop.cli.foreground import Foreground
 from outcrop.cli.interpreter import Interpreter
 from outcrop.cli.messages import Messages
 from outcrop.cli.terminal import Terminal
+from outcrop.config import CONFIG_FILE
 from outcrop.session import Session
 from outcrop.warehouse import Warehouse
 from tests.docs.blocks import Block
+from tests.docs.command_line import CommandLine
 from tests.docs.output import matches
 
-COMMAND_TIMEOUT_S = 120
 WAREHOUSE = "outcrop-warehouse"  # where `outcrop` looks for it if nobody says otherwise
+PROVIDERS = ("bedrock", "openai", "anthropic", "local")
 
-SCRIPTED_CONFIG = "".join(
-    f'[providers.{name}]\nkind = "scripted"\n'
-    for name in ("bedrock", "openai", "anthropic", "local")
-)
+# Documents name this port for a server of theirs; a run takes a free one instead.
+DOCUMENTED_PORT = "8080"
 
-# Commands that set up a machine: what they name must exist, but a test does not run them.
-_SETUP_COMMANDS = ("git", "cd", "pip")
 _MARKS = {"output", "fails", "file", "norun"}
 
 
@@ -51,8 +48,10 @@ class DocumentRun:
     """The state of one run: the folder, the open session, and what Python defined so far."""
 
     def __init__(self, repository: Path, folder: Path, *, is_scripted: bool) -> None:
-        self._repository = repository
         self._folder = folder
+        self._is_scripted = is_scripted
+        self._port = str(_free_port())
+        self._commands = CommandLine(repository, folder)
         self._names: dict[str, object] = {}
         self._open = contextlib.ExitStack()
         self._interpreter: Interpreter | None = None
@@ -69,7 +68,7 @@ class DocumentRun:
         (folder / "examples").symlink_to(repository / "examples")
         if is_scripted:
             (folder / WAREHOUSE).mkdir()
-            (folder / WAREHOUSE / "outcrop.toml").write_text(SCRIPTED_CONFIG)
+            (folder / WAREHOUSE / "outcrop.toml").write_text(scripted(""))
 
     def __enter__(self) -> DocumentRun:
         return self
@@ -81,6 +80,7 @@ class DocumentRun:
         trace: TracebackType | None,
     ) -> None:
         self._close_session()
+        self._commands.close()
 
     def run(self, blocks: Sequence[Block]) -> None:
         """Run the blocks in order; raises BlockFailed at the first that fails."""
@@ -89,13 +89,12 @@ class DocumentRun:
             self._check_form(block)
             if "norun" in block.marks:
                 continue
+            block = replace(block, text=block.text.replace(DOCUMENTED_PORT, self._port))
             if "file" in block.marks:
-                path = self._folder / block.marks["file"]
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(block.text, encoding="utf-8")
+                self._write_file(block)
             printed = self._runners[block.language](block)
             if following is not None and "output" in following.marks:
-                _compare(following, printed)
+                _compare(following, printed.replace(self._port, DOCUMENTED_PORT))
 
     def _check_form(self, block: Block) -> None:
         if block.language not in self._runners:
@@ -108,9 +107,18 @@ class DocumentRun:
         if "output" in block.marks and block.language != "text":
             raise BlockFailed(f"{block.place}: output is a `text` block")
 
+    def _write_file(self, block: Block) -> None:
+        path = self._folder / block.marks["file"]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = block.text
+        if path.name == CONFIG_FILE:
+            self._close_session()  # the next one reads it
+            text = scripted(text) if self._is_scripted else text
+        path.write_text(text, encoding="utf-8")
+
     def _run_sql(self, block: Block) -> str:
-        interpreter = self._interpreter or self._open_session()
-        with contextlib.chdir(self._folder):
+        with contextlib.chdir(self._folder), self._commands.exported():
+            interpreter = self._interpreter or self._open_session()
             succeeded = interpreter.run(block.text)
         printed = self._take_output()
         _check_outcome(block, succeeded=succeeded, printed=printed)
@@ -120,7 +128,11 @@ class DocumentRun:
         self._close_session()
         printed = io.StringIO()
         code = compile(block.text, block.place, "exec")
-        with contextlib.chdir(self._folder), contextlib.redirect_stdout(printed):
+        with (
+            contextlib.chdir(self._folder),
+            self._commands.exported(),
+            contextlib.redirect_stdout(printed),
+        ):
             exec(code, self._names)
         return printed.getvalue()
 
@@ -132,26 +144,9 @@ class DocumentRun:
         return "".join(self._run_command(block, command) for command in commands)
 
     def _run_command(self, block: Block, command: str) -> str:
-        words = shlex.split(command, comments=True)
-        folder = self._folder
-        if words[0] in _SETUP_COMMANDS:
-            return ""
-        if words[0] == "make":
-            # What a test run can say of a target: that it is there, and what it would run.
-            command, folder = f"make --dry-run {shlex.join(words[1:])} >/dev/null", self._repository
-        done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", command],
-            cwd=folder,
-            env=_environment(self._folder),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=COMMAND_TIMEOUT_S,
-            check=False,
-        )
-        _check_outcome(block, succeeded=done.returncode == 0, printed=f"$ {command}\n{done.stdout}")
-        return done.stdout
+        succeeded, printed = self._commands.run(command)
+        _check_outcome(block, succeeded=succeeded, printed=f"$ {command}\n{printed}")
+        return printed
 
     def _open_session(self) -> Interpreter:
         terminal = Terminal()
@@ -202,10 +197,17 @@ def _commands(block: Block) -> Iterator[str]:
         yield command
 
 
-def _environment(folder: Path) -> dict[str, str]:
-    """What commands see: the tests' own environment, with this Python's commands first."""
-    commands = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return {**os.environ, "PATH": commands, "HOME": str(folder), "COLUMNS": "100"}
+def scripted(config: str) -> str:
+    """Return an `outcrop.toml` in which the providers that it does not describe are scripted."""
+    described = tomllib.loads(config).get("providers", {})
+    missing = [name for name in PROVIDERS if name not in described]
+    return config + "".join(f'\n[providers.{name}]\nkind = "scripted"\n' for name in missing)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _check_toml(block: Block) -> str:

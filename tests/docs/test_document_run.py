@@ -70,6 +70,8 @@ def test_blocks_of_one_document_share_their_warehouse(repository: Path, tmp_path
         "<!-- file: a/b.txt -->\n```text\nhello\n```\n```console\n$ cat a/b.txt\n```\n"
         "<!-- output -->\n```text\nhello\n```\n",
         "```console\n$ echo one \\\n> two\none two\n```\n<!-- output -->\n```text\none two\n```\n",
+        "```console\n$ export CITY=Trondheim\n$ test $CITY = Trondheim\n```\n"
+        '```python\nimport os\n\nassert os.environ["CITY"] == "Trondheim"\n```\n',
         '```toml\n[settings]\non_error = "null"\n```\n',
         '```json\n{"a": 1}\n```\n',
         "<!-- fails -->\n```sql\nSELECT * FROM missing\n```\n",
@@ -98,6 +100,61 @@ def test_false_documents(repository: Path, tmp_path: Path, text: str, message: s
     with pytest.raises(BlockFailed) as failure:
         run(repository, tmp_path, text)
     assert message in str(failure.value)
+
+
+def test_a_server_runs_until_the_document_ends(repository: Path, tmp_path: Path) -> None:
+    run(
+        repository,
+        tmp_path,
+        """\
+        ```console
+        $ outcrop emulate bedrock --port 8080 &
+        ```
+        <!-- output -->
+        ```text
+        Bedrock is emulated at http://127.0.0.1:8080. Ctrl-C stops it.
+        ```
+        ```python
+        from urllib.request import urlopen
+
+        print(urlopen("http://127.0.0.1:8080/_dev/health").status)
+        ```
+        <!-- output -->
+        ```text
+        200
+        ```
+        """,
+    )
+
+
+def test_what_a_configuration_does_not_describe_is_scripted(
+    repository: Path, tmp_path: Path
+) -> None:
+    run(
+        repository,
+        tmp_path,
+        """\
+        ```sql
+        CREATE EXTERNAL MODEL clerk FUNCTION ask IAM_ROLE DEFAULT MODEL_TYPE LOCAL
+        SETTINGS (MODEL_ID 'm');
+        CREATE EXTERNAL MODEL oracle FUNCTION guess IAM_ROLE DEFAULT MODEL_TYPE OPENAI
+        SETTINGS (MODEL_ID 'm');
+        ```
+        <!-- file: outcrop-warehouse/outcrop.toml -->
+        ```toml
+        [providers.openai]
+        kind = "scripted"
+        answers = [{ match = "six", answer = "42" }]
+        ```
+        ```sql
+        SELECT ask('six times seven'), guess('six times seven');
+        ```
+        <!-- output -->
+        ```text
+        ...answer to: six times seven... 42...
+        ```
+        """,
+    )
 
 
 def test_an_invalid_configuration_is_caught(repository: Path, tmp_path: Path) -> None:
