@@ -1,0 +1,167 @@
+"""One call of a plan, asked for all its distinct arguments: what becomes of each.
+
+A row whose call fails does not stop the others: every other row is answered and journaled, and
+what failed is counted in `Failures`, for the executor to decide about when all is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import pyarrow as pa
+
+from outcrop.catalog.objects import Volatility
+from outcrop.config import OnError
+from outcrop.errors import Error, ProviderError
+from outcrop.execution.compose_invocation import Destination, InvocationComposer
+from outcrop.execution.read_answer import AnswerReader
+from outcrop.inference.invocation import Invocation
+from outcrop.inference.statement import Statement as StatementCalls
+from outcrop.planner.plan import StagedCall
+
+_FAILURES_NAMED_MAX = 20
+_FAILURES_REMEMBERED_MAX = 10_000
+
+Answered: TypeAlias = "tuple[int, str | None]"
+
+
+@dataclass(frozen=True, slots=True)
+class RowFailure:
+    """A call that gave no value: the number of its first row, its prompt, and why."""
+
+    row: int
+    prompt: str
+    function: str
+    error: Error
+
+
+@dataclass(slots=True)
+class Failures:
+    """What failed in one statement: all are counted, the first ones are named.
+
+    `count` are the rows that fail the statement, `first_row` the first of them; `nulls` are those
+    that are NULL because the user chose so; `unusable` are the answers among them that came, and
+    were paid for, but hold no value.
+    """
+
+    named: list[RowFailure] = field(default_factory=list)
+    first_row: int | None = None
+    count: int = 0
+    nulls: int = 0
+    unusable: int = 0
+
+    def add(self, failure: RowFailure, on_error: OnError) -> None:
+        """Count a failure: as a NULL that the user chose, or as one that fails the statement."""
+        if on_error is OnError.NULL:
+            self.nulls += 1
+            return
+        self.count += 1
+        self.first_row = min(failure.row, self.first_row or failure.row)
+        if len(self.named) < _FAILURES_NAMED_MAX:
+            self.named.append(failure)
+
+
+@dataclass(frozen=True, slots=True)
+class InferOptions:
+    """What of the session's settings bears on making invocations and reading answers."""
+
+    max_tokens_default: int
+    on_error: OnError
+    query_id: str
+
+
+class Question:
+    """One call's way to the gateway and back: ids to invocations, fingerprints to ids.
+
+    `ids` are the rows of the relation of distinct arguments, (id, argument, ...), in their order.
+
+    `salt` differs from that of any other question; `failed` are the invocations that failed in this
+    statement, by fingerprint, which it does not try again.
+    """
+
+    def __init__(
+        self,
+        call: StagedCall,
+        ids: Sequence[pa.RecordBatch],
+        destination: Destination,
+        options: InferOptions,
+        *,
+        salt: str,
+        failed: dict[bytes, Error],
+    ) -> None:
+        self.call = call
+        self.ids = ids
+        self._model = call.model
+        self._salt = salt
+        self._failed = failed
+        self._composer = InvocationComposer(
+            call.model, destination, max_tokens_default=options.max_tokens_default
+        )
+        self._reader = AnswerReader(call.model)
+        self._on_error = OnError(call.model.on_error or options.on_error)
+        self._rows: dict[bytes, list[tuple[int, str]]] = {}
+        self._refused: list[RowFailure] = []
+
+    def answers(self, calls: StatementCalls, failures: Failures) -> Iterator[Answered]:
+        """Yield (id, value) for every call, in the order of completion.
+
+        A call that gives no value has None, and is counted as a failure.
+        """
+        total = sum(batch.num_rows for batch in self.ids)
+        outcomes = calls.ask(
+            self._invocations(),
+            model=str(self._model.name),
+            function=str(self._model.function),
+            total=total,
+        )
+        for outcome in outcomes:
+            rows = self._rows.pop(outcome.fingerprint, [])
+            try:
+                if outcome.error is not None:
+                    self._remember(outcome.fingerprint, outcome.error)
+                    raise outcome.error
+                value = self._reader.read(outcome.response or {})
+            except Error as error:  # an InternalError too is this row's alone
+                failures.unusable += outcome.error is None
+                for row, prompt in rows:
+                    failures.add(self._failure(row, prompt, error), self._on_error)
+                    yield row, None
+            else:
+                yield from ((row, value) for row, _ in rows)
+            yield from self._take_refused(failures)
+        yield from self._take_refused(failures)
+
+    def _take_refused(self, failures: Failures) -> Iterator[Answered]:
+        """Yield the rows for which nothing could be sent."""
+        refused, self._refused = self._refused, []
+        for failure in refused:
+            failures.add(failure, self._on_error)
+            yield failure.row, None
+
+    def _invocations(self) -> Iterator[Invocation]:
+        is_volatile = self._model.volatility is Volatility.VOLATILE
+        for batch in self.ids:
+            columns = [column.to_pylist() for column in batch.columns]
+            for row, *arguments in zip(*columns, strict=True):
+                salt = f"{self._salt}:{row}" if is_volatile else ""
+                try:
+                    invocation = self._composer.compose(arguments, salt)
+                except ProviderError as error:
+                    self._refused.append(self._failure(row, arguments[0], error))
+                    continue
+                if (failed := self._failed.get(invocation.fingerprint)) is not None:
+                    self._refused.append(self._failure(row, arguments[0], failed))
+                    continue
+                known = self._rows.setdefault(invocation.fingerprint, [])
+                known.append((row, arguments[0]))
+                if len(known) == 1:
+                    yield invocation
+
+    def _remember(self, fingerprint: bytes, error: Error) -> None:
+        if len(self._failed) < _FAILURES_REMEMBERED_MAX:
+            self._failed[fingerprint] = error
+
+    def _failure(self, row: int, prompt: str, error: Error) -> RowFailure:
+        return RowFailure(row, prompt, str(self._model.function), error)
