@@ -6,12 +6,12 @@ from outcrop.sql.statements import SetSetting, ShowModel, ShowSetting
 from outcrop.sql.tokens import TokenCursor
 
 _UNSUPPORTED_SHOWS = {
-    "TABLE": "Read the catalog: SELECT * FROM information_schema.columns.",
-    "TABLES": "Read the catalog: SELECT * FROM information_schema.tables.",
-    "VIEW": "Read the catalog: SELECT * FROM information_schema.views.",
-    "SCHEMAS": "Read the catalog: SELECT * FROM information_schema.schemata.",
+    "TABLE": "Read the catalog: SELECT * FROM pg_table_def.",
+    "TABLES": "Read the catalog: SELECT DISTINCT tablename FROM pg_table_def.",
+    "VIEW": r"The shell describes it: \d name.",
+    "SCHEMAS": "Read the catalog: SELECT DISTINCT schemaname FROM pg_table_def.",
     "DATABASES": "A warehouse is one database.",
-    "COLUMNS": "Read the catalog: SELECT * FROM information_schema.columns.",
+    "COLUMNS": "Read the catalog: SELECT * FROM pg_table_def.",
     "GRANTS": "Grants come with a later version.",
     "PROCEDURE": "Stored procedures are not supported.",
     "EXTERNAL": "External tables are not supported.",
