@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from outcrop.catalog.snapshot import CatalogSnapshot
+from outcrop.commands.changes import delete, update
 from outcrop.commands.context import CommandContext
 from outcrop.commands.drop import drop
 from outcrop.commands.load import copy
@@ -23,10 +24,11 @@ from outcrop.commands.materialized_views import (
     refresh_materialized_view,
     stale_views,
 )
+from outcrop.commands.merge import merge
 from outcrop.commands.models import create_external_model
 from outcrop.commands.parameters import bind_parameters
 from outcrop.commands.queries import explain, run_query
-from outcrop.commands.rows import delete, insert, merge, update
+from outcrop.commands.rows import insert
 from outcrop.commands.show import apply_timezone, set_setting, show_model, show_setting_value
 from outcrop.commands.tables import create_schema, create_table, create_table_as, truncate
 from outcrop.commands.views import create_view

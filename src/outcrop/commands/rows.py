@@ -1,4 +1,4 @@
-"""INSERT, UPDATE and DELETE: what they read is planned like a query, then written at once."""
+"""INSERT: what it reads is planned like a query, then written at once."""
 
 from __future__ import annotations
 
@@ -9,17 +9,12 @@ from outcrop.commands.context import CommandContext
 from outcrop.commands.storage import physical_name, quoted
 from outcrop.errors import (
     DatatypeMismatch,
-    FeatureNotSupported,
     SqlSyntaxError,
     UndefinedColumn,
     suggest,
 )
 from outcrop.execution.result import Result
-from outcrop.sql.duckdb_dialect import render
-from outcrop.sql.nodes import position_of
-from outcrop.sql.statements import Delete, Insert, Merge, Update
-
-_TARGET = "_target"
+from outcrop.sql.statements import Insert
 
 
 def insert(context: CommandContext, statement: Insert) -> Result:
@@ -27,9 +22,9 @@ def insert(context: CommandContext, statement: Insert) -> Result:
     tree = statement.tree.copy()
     target = tree.this
     table_node = target.this if isinstance(target, exp.Schema) else target
-    table = _table(context, table_node)
+    table = target_table(context, table_node)
     given = [column.name for column in target.expressions] if isinstance(target, exp.Schema) else []
-    columns = _target_columns(context, table, given)
+    columns = target_columns(context, table, given)
     source = tree.args.get("expression")
     if source is None or tree.args.get("default"):
         count = context.engine.execute(f"INSERT INTO {physical_name(table)} DEFAULT VALUES")
@@ -107,57 +102,14 @@ def _union(rows: list[list[exp.Expr]]) -> exp.Query:
     return selects[0] if len(selects) == 1 else exp.union(*selects, distinct=False)
 
 
-def update(context: CommandContext, statement: Update) -> Result:
-    """Update the rows of a table; FROM may join others."""
-    tree = statement.tree.copy()
-    table = _table(context, tree.this)
-    assigned = [assignment.this.name for assignment in tree.expressions]
-    columns = _target_columns(context, table, assigned)
-    select = _reading(tree, table)
-    for column, assignment in zip(columns, tree.expressions, strict=True):
-        value = assignment.expression
-        if isinstance(value, exp.Var) and value.name.upper() == "DEFAULT":
-            default = next(c.default for c in table.columns if c.name == column)
-            value = exp.maybe_parse(default or "NULL", dialect="duckdb")
-        select.select(exp.alias_(value, column, quoted=True), copy=False)
-    bound = _plan_reading(context, select, statement)
-    values = ", ".join(
-        f"{quoted(column)} = {render(projection.unalias())}"
-        for column, projection in zip(columns, bound.selects, strict=True)
-    )
-    sql = f"UPDATE {physical_name(table)} AS {_alias(bound)} SET {values}{_others(bound, 'FROM')}"
-    count = context.engine.execute(sql + _where(bound))
-    context.note_rows_changed(table)
-    return Result("UPDATE", rowcount=count)
-
-
-def delete(context: CommandContext, statement: Delete) -> Result:
-    """Delete rows of a table; USING may join others."""
-    tree = statement.tree.copy()
-    table = _table(context, tree.this)
-    select = _reading(tree, table).select(exp.alias_(exp.Literal.number(1), "one"), copy=False)
-    bound = _plan_reading(context, select, statement)
-    sql = f"DELETE FROM {physical_name(table)} AS {_alias(bound)}{_others(bound, 'USING')}"
-    count = context.engine.execute(sql + _where(bound))
-    context.note_rows_changed(table)
-    return Result("DELETE", rowcount=count)
-
-
-def merge(context: CommandContext, statement: Merge) -> Result:
-    """Refuse MERGE by name."""
-    raise FeatureNotSupported(
-        "MERGE is not supported yet",
-        hint="Write it as DELETE and INSERT in one transaction.",
-        position=statement.position,
-    )
-
-
-def _table(context: CommandContext, node: exp.Table) -> Relation:
+def target_table(context: CommandContext, node: exp.Table) -> Relation:
+    """Return the table that a statement writes to."""
     parts = tuple(part.name for part in node.parts)
     return context.relation(parts, kind=RelationKind.TABLE)
 
 
-def _target_columns(context: CommandContext, table: Relation, given: list[str]) -> list[str]:
+def target_columns(context: CommandContext, table: Relation, given: list[str]) -> list[str]:
+    """Return the columns that a statement writes to: those given, or all."""
     known = [column.name for column in table.columns]
     if not given:
         return known
@@ -171,57 +123,3 @@ def _target_columns(context: CommandContext, table: Relation, given: list[str]) 
         if name in columns[:position]:
             raise DatatypeMismatch(f"column {name!r} is given more than once")
     return columns
-
-
-def _reading(tree: exp.Update | exp.Delete, table: Relation) -> exp.Select:
-    """Return the query that finds the rows which a statement changes, without a select list."""
-    target = tree.this.copy()
-    if not target.alias:
-        target.set("alias", exp.TableAlias(this=exp.to_identifier(table.name.name)))
-    select = exp.Select()
-    select.set("from_", exp.From(this=target))
-    for source in _sources(tree):
-        select.join(source, join_type="cross", copy=False)
-    if where := tree.args.get("where"):
-        select.set("where", where)
-    return select
-
-
-def _sources(tree: exp.Update | exp.Delete) -> list[exp.Expr]:
-    from_ = tree.args.get("from_")
-    if isinstance(from_, exp.From):
-        first = from_.this
-        joins = first.args.pop("joins", None) or []
-        return [first, *(join.this for join in joins)]
-    return list(tree.args.get("using") or [])
-
-
-def _plan_reading(
-    context: CommandContext, select: exp.Select, statement: Update | Delete
-) -> exp.Select:
-    """Bind the reading part of a statement, and refuse model calls in it."""
-    if has_call_by_name(context, select):
-        raise FeatureNotSupported(
-            f"a model cannot be called in {type(statement).__name__.upper()} yet",
-            hint="CREATE TABLE answers AS SELECT key, f(...) ... first, then join with it.",
-            position=position_of(select),
-        )
-    plan = context.plan(select)
-    assert isinstance(plan.result, exp.Select)
-    return plan.result
-
-
-def _alias(bound: exp.Select) -> str:
-    return quoted(bound.args["from_"].this.alias_or_name)
-
-
-def _others(bound: exp.Select, word: str) -> str:
-    joins = bound.args.get("joins") or []
-    return f" {word} {', '.join(render(join.this) for join in joins)}" if joins else ""
-
-
-def _where(bound: exp.Select) -> str:
-    joined = [join.args["on"] for join in bound.args.get("joins") or [] if join.args.get("on")]
-    where = bound.args.get("where")
-    conditions = [*joined, *([where.this] if where else [])]
-    return f" WHERE {render(exp.and_(*conditions))}" if conditions else ""

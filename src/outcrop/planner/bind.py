@@ -25,6 +25,7 @@ from outcrop.errors import (
 from outcrop.planner.model_call import ModelCall, model_call
 from outcrop.planner.name_outputs import name_outputs, output_name
 from outcrop.planner.resolve_columns import resolve_columns
+from outcrop.planner.stored_rows import resolve_row_numbers
 from outcrop.sql.dialect import Outcrop
 from outcrop.sql.functions import FunctionKind, check_function, find_function
 from outcrop.sql.nodes import RAW_TEXT, RedshiftFunction, position_of
@@ -83,6 +84,7 @@ def bind_query(
     names = tuple(query.named_selects)
     query = resolve_columns(query, _schema(binding.relations.values()))
     names = tuple(query.named_selects) if "*" in names else names
+    resolve_row_numbers(query)
     query = _annotate(query, binding)
     stored = sorted(binding.relations.values(), key=lambda relation: relation.oid)
     return BoundQuery(

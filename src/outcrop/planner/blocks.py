@@ -31,9 +31,9 @@ class Names:
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     @classmethod
-    def beside(cls, query: exp.Query) -> Names:
-        """Return names that differ from every name in `query`."""
-        return cls(frozenset(found.name.lower() for found in query.find_all(exp.Identifier)))
+    def beside(cls, tree: exp.Expr) -> Names:
+        """Return names that differ from every name in `tree`."""
+        return cls(frozenset(found.name.lower() for found in tree.find_all(exp.Identifier)))
 
     def fresh(self, prefix: str) -> str:
         """Return a name that no other object of the statement has."""

@@ -23,7 +23,7 @@ def parse_update(cursor: TokenCursor) -> Update:
     """Parse UPDATE table SET ... [FROM ...] [WHERE ...]."""
     tree = _tree(cursor, exp.Update)
     for assignment in tree.expressions:
-        _mark_default(assignment)
+        _mark_default(assignment.expression)
     return Update(text=cursor.text, position=cursor.start, tree=tree)
 
 
@@ -34,14 +34,34 @@ def parse_delete(cursor: TokenCursor) -> Delete:
 
 
 def parse_merge(cursor: TokenCursor) -> Merge:
-    """Parse MERGE INTO table USING ... ON ... WHEN ..."""
+    """Parse MERGE INTO table USING relation ON condition, then WHEN MATCHED, WHEN NOT MATCHED."""
+    if cursor.tokens[-1].text.upper() == "DUPLICATES":
+        raise cursor.unsupported(
+            "MERGE ... REMOVE DUPLICATES", "Write WHEN MATCHED and WHEN NOT MATCHED."
+        )
     tree = _tree(cursor, exp.Merge)
+    for when in tree.args["whens"].expressions:
+        action = when.args["then"]
+        if isinstance(action, exp.Insert):
+            _name_inserted_values(action)
+            values = list(action.expression.expressions) if action.expression else []
+        else:
+            values = [assignment.expression for assignment in action.expressions]
+        for value in values:
+            _mark_default(value)
     return Merge(text=cursor.text, position=cursor.start, tree=tree)
 
 
-def _mark_default(assignment: exp.Expr) -> None:
-    """Turn `column = DEFAULT` into what INSERT has for it: a variable, not a column."""
-    value = assignment.expression
+def _name_inserted_values(insert: exp.Insert) -> None:
+    """Put VALUES without columns before it, which sqlglot takes for a function, in its place."""
+    columns = insert.this.expressions if isinstance(insert.this, exp.Tuple) else []
+    if len(columns) == 1 and isinstance(columns[0], exp.Anonymous):
+        insert.set("expression", exp.Tuple(expressions=columns[0].expressions))
+        insert.set("this", None)
+
+
+def _mark_default(value: exp.Expr) -> None:
+    """Turn DEFAULT into what INSERT has for it: a variable, not a column."""
     if isinstance(value, exp.Column) and value.sql("outcrop").upper() in _DEFAULT_AS_COLUMN:
         value.replace(exp.Var(this="DEFAULT"))
 
