@@ -6,9 +6,7 @@ changes nothing in the tables; what its model calls were answered stays in the j
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 from outcrop.catalog.snapshot import CatalogSnapshot
@@ -32,7 +30,8 @@ from outcrop.commands.rows import insert
 from outcrop.commands.show import apply_timezone, set_setting, show_model, show_setting_value
 from outcrop.commands.tables import create_schema, create_table, create_table_as, truncate
 from outcrop.commands.views import create_view
-from outcrop.errors import Error, QueryCanceled, TransactionAborted
+from outcrop.errors import Error, TransactionAborted
+from outcrop.execution.deadline import Deadline
 from outcrop.execution.result import Notice, Result, ResultColumn
 from outcrop.inference.meter import Progress
 from outcrop.sql import statements as st
@@ -150,57 +149,35 @@ class Session:
     def _run_command(self, statement: st.Statement) -> Result:
         if not self._is_open:
             self._open()
+        deadline = Deadline(int(self._context.settings["statement_timeout"] or 0), self.cancel)
         try:
-            with self._statement_timeout():
+            with deadline.translated():
                 result = COMMANDS[type(statement)](self._context, statement)
         except BaseException:
+            deadline.stop()
             self._fail()
             raise
         if result.columns:
-            return self._streaming(result)
+            return self._streaming(result, deadline)
+        deadline.stop()
         if not self._is_explicit:
             self._end(commit=True)
         return result
 
-    @contextmanager
-    def _statement_timeout(self) -> Iterator[None]:
-        """Cancel the statement when the session's `statement_timeout` is over."""
-        timeout_ms = int(self._context.settings["statement_timeout"] or 0)
-        if not timeout_ms:
-            yield
-            return
-        expired = threading.Event()
-
-        def expire() -> None:
-            expired.set()
-            self.cancel()
-
-        timer = threading.Timer(timeout_ms / 1_000, expire)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        except QueryCanceled as error:
-            if not expired.is_set():
-                raise
-            raise QueryCanceled(
-                f"the statement ran longer than statement_timeout ({timeout_ms} ms)",
-                hint="What its model calls were answered is kept: run it again to go on.",
-            ) from error
-        finally:
-            timer.cancel()
-            timer.join()
-
-    def _streaming(self, result: Result) -> Result:
+    def _streaming(self, result: Result, deadline: Deadline) -> Result:
         """Keep the transaction open until the rows have been read, or let go of."""
-        self._result = result
-        result.call_on_close(self._after_result)
-        return result
 
-    def _after_result(self) -> None:
-        self._result = None
-        if not self._is_explicit and self._is_open:
-            self._end(commit=True)
+        def release() -> None:
+            deadline.stop()
+            self._result = None
+            if result.has_failed:
+                self._fail()
+            elif not self._is_explicit and self._is_open:
+                self._end(commit=True)
+
+        self._result = result
+        result.watch(deadline.translated, release)
+        return result
 
     def _release_result(self) -> None:
         if self._result is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from outcrop.execution.infer import Failures
+from outcrop.execution.question import Failures
 from outcrop.execution.result import Notice
 from outcrop.inference.meter import Summary
 

@@ -7,12 +7,14 @@ read one snapshot. Temporary relations are named per statement and dropped by `c
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from contextlib import suppress
 
 from outcrop.engines.base import EngineSession
 from outcrop.errors import Error, RowsFailed
-from outcrop.execution.infer import Failures, InferOperator
-from outcrop.planner.plan import FillUpTo, Infer, Materialize, Stage, StagedPlan
+from outcrop.execution.infer import InferOperator
+from outcrop.execution.question import Failures
+from outcrop.planner.plan import FillUpTo, Infer, Materialize, Stage
 from outcrop.sql.duckdb_dialect import render
 
 BATCH_ROWS_MAX = 65_536
@@ -23,33 +25,27 @@ _PROMPT_EXCERPT_CHARACTERS = 40
 
 
 class PlanRun:
-    """One run of a plan on one session of the engine."""
+    """One run of a plan's stages on one session of the engine."""
 
-    def __init__(self, plan: StagedPlan, engine: EngineSession) -> None:
-        self._plan = plan
+    def __init__(self, engine: EngineSession) -> None:
         self._engine = engine
         self._stored: set[str] = set()
 
-    def run_stages(self, operator: InferOperator) -> None:
-        """Run every stage, in order.
-
-        Raises RowsFailed if a call failed whose failure the user did not ask to see as NULL. All
-        other calls of the statement have been answered by then, and are journaled.
-        """
-        self._run(self._plan.stages, operator)
-        if operator.failures.count:
-            raise rows_failed(operator.failures)
-
-    def _run(self, stages: tuple[Stage, ...], operator: InferOperator) -> None:
+    def run_stages(self, stages: Sequence[Stage], operator: InferOperator) -> None:
+        """Run stages in order; what fails in them is counted by the operator."""
         for stage in stages:
             match stage:
                 case Materialize():
                     self._store(stage.relation, render(stage.query))
                 case Infer():
-                    self._stored |= {name for c in stage.calls for name in (c.ids, c.answers)}
+                    self.own(stage)
                     operator.run(stage)
                 case FillUpTo():
                     self._fill(stage, operator)
+
+    def own(self, stage: Infer) -> None:
+        """Drop the relations that a stage stores when this run is over."""
+        self._stored |= {name for call in stage.calls for name in (call.ids, call.answers)}
 
     def _store(self, relation: str, sql: str) -> int:
         self._stored.add(relation)
@@ -68,7 +64,7 @@ class PlanRun:
                 f'SELECT * FROM "{stage.source}" WHERE "{stage.row}" > {taken} '
                 f'AND "{stage.row}" <= {taken + size}',
             )
-            self._run(stage.stages, operator)
+            self.run_stages(stage.stages, operator)
             if taken == 0:
                 passed += self._store(stage.relation, query)
             else:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from outcrop.datatypes import DataType
+from outcrop.engines.base import EngineColumn
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,7 +36,8 @@ class Result:
 
     `tag` names the statement (`SELECT`, `CREATE TABLE`); `columns` are empty where it gives no
     rows; `rowcount` is the number of rows that it changed, -1 where that makes no sense. The rows
-    stream once, and are released by `close`, by the last row, or by the session's next statement.
+    stream once, and are released by `close`, by the last row, or by the session's next statement;
+    `has_failed` is set by an error that came while they were read.
     """
 
     def __init__(
@@ -49,11 +52,16 @@ class Result:
         self.columns = columns
         self.rowcount = rowcount
         self._rows = rows
+        self.has_failed = False
+        self._reading: Callable[[], AbstractContextManager[None]] = nullcontext
         self._on_close: Callable[[], None] | None = None
 
-    def call_on_close(self, action: Callable[[], None]) -> None:
-        """Have `action` called once when the rows are released."""
-        self._on_close = action
+    def watch(
+        self, reading: Callable[[], AbstractContextManager[None]], on_close: Callable[[], None]
+    ) -> None:
+        """Have rows read within `reading()`, and `on_close` called once when they are released."""
+        self._reading = reading
+        self._on_close = on_close
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yield the rows as Arrow batches, under the names of `columns`; SUPER is JSON text."""
@@ -61,8 +69,12 @@ class Result:
             return
         names = [column.name for column in self.columns]
         try:
-            for batch in self._rows.batches():
-                yield batch.rename_columns(names)
+            with self._reading():
+                for batch in self._rows.batches():
+                    yield batch.rename_columns(names)
+        except Exception:
+            self.has_failed = True
+            raise
         finally:
             self.close()
 
@@ -82,7 +94,12 @@ class Result:
 
 
 class Rows(Protocol):
-    """Where a result's rows come from: the engine, or the command itself."""
+    """Where a result's rows come from: the engine, a stream, or the command itself."""
+
+    @property
+    def columns(self) -> tuple[EngineColumn, ...]:
+        """The columns, as the engine types them; known before the first batch."""
+        ...
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yield the rows as Arrow batches, once."""
@@ -99,6 +116,11 @@ class StoredRows:
     def __init__(self, columns: tuple[ResultColumn, ...], rows: list[tuple[object, ...]]) -> None:
         self._columns = columns
         self._rows = rows
+
+    @property
+    def columns(self) -> tuple[EngineColumn, ...]:
+        """The columns."""
+        return tuple(EngineColumn(column.name, column.datatype) for column in self._columns)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yield the rows, once."""

@@ -7,21 +7,27 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from outcrop.config import OnError, SettingValue
-from outcrop.engines.base import EngineColumn, EngineResult, EngineSession
-from outcrop.errors import Error, QueryCanceled
+from outcrop.engines.base import EngineColumn, EngineSession
+from outcrop.errors import QueryCanceled
 from outcrop.execution.closing_notice import closing_notice
-from outcrop.execution.executor import PlanRun
-from outcrop.execution.infer import Failures, InferOperator, InferOptions, Router
-from outcrop.execution.result import Notice
+from outcrop.execution.executor import PlanRun, rows_failed
+from outcrop.execution.infer import InferOperator, Router
+from outcrop.execution.question import Failures, InferOptions
+from outcrop.execution.result import Notice, Rows
+from outcrop.execution.stream import RowStream
 from outcrop.execution.system_views import SystemState, store_system_view
 from outcrop.inference.gateway import Gateway
 from outcrop.inference.meter import Progress
 from outcrop.inference.policy import CallPolicy
 from outcrop.inference.statement import Statement as StatementCalls
-from outcrop.planner.plan import StagedPlan
+from outcrop.planner.plan import Infer, StagedPlan
 from outcrop.sql.duckdb_dialect import render
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,37 +77,63 @@ class StatementRunner:
             calls = self._calls
         return None if calls is None else calls.progress()
 
-    def query(self, plan: StagedPlan, request: Request) -> EngineResult:
+    def query(self, plan: StagedPlan, request: Request) -> Rows:
         """Run a plan; the rows stream from the result, whose close drops what the plan stored."""
         with ExitStack() as stack:
-            sql = stack.enter_context(self.staged(plan, request))
-            return _OwningResult(self._engine.query(sql), stack.pop_all())
+            if plan.streamed_row is None:
+                sql = stack.enter_context(self.staged(plan, request))
+                return OwningRows(self._engine.query(sql), stack.pop_all())
+            run = stack.enter_context(self._run(plan, request))
+            operator = stack.enter_context(self._operator(request))
+            *stages, last = plan.stages
+            assert isinstance(last, Infer)
+            run.run_stages(stages, operator)
+            run.own(last)
+            rows = RowStream(self._engine, operator, last, plan.streamed_row, plan.result)
+            stack.callback(rows.close)
+            return OwningRows(rows, stack.pop_all())
 
     @contextmanager
     def staged(self, plan: StagedPlan, request: Request) -> Iterator[str]:
-        """Run a plan's stages, and give the query for its rows, in the engine's SQL."""
+        """Run all of a plan's stages, and give the query for its rows, in the engine's SQL."""
+        with self._run(plan, request) as run:
+            if plan.stages:
+                with self._operator(request) as operator:
+                    run.run_stages(plan.stages, operator)
+                    if operator.failures.count:
+                        raise rows_failed(operator.failures)
+            yield render(plan.result)
+
+    @contextmanager
+    def _run(self, plan: StagedPlan, request: Request) -> Iterator[PlanRun]:
         for view in plan.system_views:
             store_system_view(view, request.state, self._engine)
-        run = PlanRun(plan, self._engine)
+        run = PlanRun(self._engine)
         try:
-            if plan.stages:
-                self._infer(run, request)
-            yield render(plan.result)
+            yield run
         finally:
             run.cleanup()
 
-    def _infer(self, run: PlanRun, request: Request) -> None:
+    @contextmanager
+    def _operator(self, request: Request) -> Iterator[InferOperator]:
+        """Give what asks models for one statement, and close with the notice of what it came to."""
         query_id = str(uuid.uuid4())
         calls = self._open_calls(query_id, request)
         operator = InferOperator(
             self._engine, calls, request.route, _infer_options(request.settings, query_id)
         )
         try:
-            run.run_stages(operator)
-        except Error as error:
+            self._raise_if_canceled()
+            yield operator
+        except BaseException as error:
             self._close_calls(calls, operator.failures, error)
             raise
         self._close_calls(calls, operator.failures, None)
+
+    def _raise_if_canceled(self) -> None:
+        with self._lock:
+            if self._canceled:
+                raise QueryCanceled("canceled on the user's request")
 
     def _open_calls(self, query_id: str, request: Request) -> StatementCalls:
         calls = self._gateway.open_statement(
@@ -113,35 +145,39 @@ class StatementRunner:
         )
         with self._lock:
             self._calls = calls
-            if self._canceled:
-                raise QueryCanceled("canceled on the user's request")
         return calls
 
-    def _close_calls(self, calls: StatementCalls, failures: Failures, error: Error | None) -> None:
+    def _close_calls(
+        self, calls: StatementCalls, failures: Failures, error: BaseException | None
+    ) -> None:
         with self._lock:
             self._calls = None
         self._notify(closing_notice(calls.finish(error), failures))
 
 
-class _OwningResult:
-    """An engine's result that releases what its statement stored when it is closed."""
+class OwningRows:
+    """Rows that release what their statement stored when they are closed."""
 
-    def __init__(self, result: EngineResult, owned: ExitStack) -> None:
-        self._result = result
+    def __init__(self, rows: Rows, owned: ExitStack) -> None:
+        self._rows = rows
         self._owned = owned
 
     @property
     def columns(self) -> tuple[EngineColumn, ...]:
         """The columns."""
-        return self._result.columns
+        return self._rows.columns
 
-    def batches(self) -> Iterator[object]:
-        """Yield the rows as Arrow batches."""
-        return self._result.batches()
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Yield the rows as Arrow batches; what stops them is told to whoever owns them."""
+        try:
+            yield from self._rows.batches()
+        except Exception as error:
+            self._owned.__exit__(type(error), error, error.__traceback__)
+            raise
 
     def close(self) -> None:
-        """Close the result, then release what it read. Safe to call twice."""
-        self._result.close()
+        """Close the rows, then release what they read. Safe to call twice."""
+        self._rows.close()
         self._owned.close()
 
 

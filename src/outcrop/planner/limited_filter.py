@@ -33,16 +33,16 @@ class LimitedFilter:
 def find_limited_filter(block: exp.Select) -> LimitedFilter | None:
     """Return the limited filter that ends in `block`, or None if it ends none."""
     rows_wanted = _rows_wanted(block)
-    if rows_wanted is None or not _is_link(block, is_top=True):
+    if rows_wanted is None or not is_link(block, may_be_cut=True):
         return None
-    chain = _chain(block)
+    chain = chain_of(block)
     if not any(is_inference_block(link) for link in chain):
         return None
     while not is_inference_block(chain[-1]):
         chain.pop()
     if not any(link.args.get("where") for link in chain):
         return None
-    order = _order_of_base(block, chain)
+    order = lower_order(block, chain[1:])
     if order is None:
         return None
     return LimitedFilter(block, chain[-1].args["from_"].this, order, rows_wanted)
@@ -59,18 +59,22 @@ def _rows_wanted(block: exp.Select) -> int | None:
     return sum(int(number.name) for number in numbers)
 
 
-def _chain(block: exp.Select) -> list[exp.Select]:
+def chain_of(block: exp.Select) -> list[exp.Select]:
     """Return `block` and the blocks below it, as long as each only filters, projects or infers."""
     chain = [block]
     while True:
         source = chain[-1].args["from_"].this
         inner = source.this if isinstance(source, exp.Subquery) else None
-        if not isinstance(inner, exp.Select) or not _is_link(inner, is_top=False):
+        if not isinstance(inner, exp.Select) or not is_link(inner):
             return chain
         chain.append(inner)
 
 
-def _is_link(block: exp.Select, *, is_top: bool) -> bool:
+def is_link(block: exp.Select, *, may_be_cut: bool = False) -> bool:
+    """Tell whether a block takes the rows of one below it one by one: it filters, projects, infers.
+
+    `may_be_cut` allows it ORDER BY, LIMIT and OFFSET.
+    """
     from_ = block.args.get("from_")
     if from_ is None or not isinstance(from_.this, exp.Subquery) or block.args.get("joins"):
         return False
@@ -78,26 +82,31 @@ def _is_link(block: exp.Select, *, is_top: bool) -> bool:
         return True
     is_cut = any(block.args.get(key) for key in ("order", "limit", "offset"))
     parts = [*block.expressions, block.args.get("where")]
-    return is_plain(block) and (is_top or not is_cut) and not any(has_call(part) for part in parts)
+    return (
+        is_plain(block) and (may_be_cut or not is_cut) and not any(has_call(part) for part in parts)
+    )
 
 
-def _order_of_base(block: exp.Select, chain: list[exp.Select]) -> tuple[exp.Ordered, ...] | None:
-    """Return ORDER BY's keys in terms of the base; None if one of them needs an answer."""
+def lower_order(block: exp.Select, below: list[exp.Select]) -> tuple[exp.Ordered, ...] | None:
+    """Return the keys of a block's ORDER BY in terms of what the last of the blocks below it reads.
+
+    None if one of them needs an answer.
+    """
     order = block.args.get("order")
     keys: list[exp.Ordered] = [key.copy() for key in order.expressions] if order else []
     if any(key.find(exp.Query) is not None for key in keys):
         return None
-    for link in chain[1:]:
-        below = {projection.alias_or_name: projection.unalias() for projection in link.expressions}
+    for link in below:
+        values = {projection.alias_or_name: projection.unalias() for projection in link.expressions}
         columns = [column for key in keys for column in key.find_all(exp.Column)]
-        if not all(_lower(column, below) for column in columns):
+        if not all(_lower(column, values) for column in columns):
             return None
     return tuple(keys)
 
 
-def _lower(column: exp.Column, below: dict[str, exp.Expr]) -> bool:
+def _lower(column: exp.Column, values: dict[str, exp.Expr]) -> bool:
     """Replace a column by what the block below computes for it; False if that is an answer."""
-    value = below.get(column.name)
+    value = values.get(column.name)
     if value is None or has_call(value):
         return False
     column.replace(value.copy())

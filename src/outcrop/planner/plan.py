@@ -86,13 +86,17 @@ Stage = Materialize | Infer | FillUpTo
 class StagedPlan:
     """A statement, planned.
 
-    `system_views` are to be filled with rows before the first stage; `reads` are the stored
-    relations that the statement reads, by which a materialized view knows when it is stale.
+    `streamed_row` is set where `result` takes the rows of the last `Infer` stage one by one: it is
+    the column of that stage's relation that numbers them, so that a row can leave as soon as it,
+    and all before it, are answered. `system_views` are to be filled with rows before the first
+    stage; `reads` are the stored relations that the statement reads, by which a materialized view
+    knows when it is stale.
     """
 
     stages: tuple[Stage, ...]
     result: exp.Query
     columns: tuple[OutputColumn, ...]
+    streamed_row: str | None = None
     system_views: tuple[Relation, ...] = ()
     reads: tuple[Relation, ...] = ()
 

@@ -11,7 +11,13 @@ from outcrop.catalog.objects import ExternalModel, Volatility
 from outcrop.datatypes import TYPES, TypeKind
 from outcrop.planner.bind import answer_type
 from outcrop.planner.blocks import Names, blocks
-from outcrop.planner.limited_filter import LimitedFilter, find_limited_filter
+from outcrop.planner.limited_filter import (
+    LimitedFilter,
+    chain_of,
+    find_limited_filter,
+    is_link,
+    lower_order,
+)
 from outcrop.planner.model_call import ModelCall
 from outcrop.planner.plan import FillUpTo, Infer, Materialize, Stage, StagedCall
 from outcrop.planner.rules.extract_calls import call_of, is_inference_block
@@ -26,6 +32,46 @@ class Stager:
     names: Names
     stages: list[Stage] = field(default_factory=list)
     _staged: dict[exp.Select, exp.Select] = field(default_factory=dict)
+    _orders: dict[int, tuple[exp.Ordered, ...]] = field(default_factory=dict)
+    _rows: dict[str, str] = field(default_factory=dict)
+
+    def stage_root(self, query: exp.Query) -> tuple[exp.Query, str | None]:
+        """Stage a statement's whole query; also return the row column if its rows can stream."""
+        if isinstance(query, exp.Select):
+            self._sort_before_calls(query)
+        query = self.stage(query)
+        return query, self._streamed_row(query)
+
+    def _sort_before_calls(self, root: exp.Select) -> None:
+        """Have the last inference block's rows numbered in the order of the root's ORDER BY.
+
+        Then rows can leave in that order as soon as they are answered, and none is sorted later.
+        """
+        if root.args.get("limit") or not is_link(root, may_be_cut=True):
+            return
+        chain = chain_of(root)
+        inference = next((i for i, link in enumerate(chain) if is_inference_block(link)), None)
+        if inference is None or not root.args.get("order"):
+            return
+        order = lower_order(root, chain[1 : inference + 1])
+        if order is not None:
+            root.set("order", None)
+            self._orders[id(chain[inference])] = order
+
+    def _streamed_row(self, query: exp.Query) -> str | None:
+        """Return the column that numbers the last stage's rows, if `query` keeps them apart."""
+        last = self.stages[-1] if self.stages else None
+        node: exp.Expr | None = query
+        while isinstance(last, Infer) and isinstance(node, exp.Select):
+            source = node.args["from_"].this if node.args.get("from_") else None
+            if isinstance(source, exp.Table):
+                return self._rows.get(last.relation) if source.name == last.relation else None
+            parts = [*node.expressions, node.args.get("where")]
+            has_subquery = any(part is not None and part.find(exp.Query) for part in parts)
+            if not is_link(node) or has_subquery:
+                return None
+            node = source.this if isinstance(source, exp.Subquery) else None
+        return None
 
     def stage(self, query: exp.Query) -> exp.Query:
         """Append the stages of `query`, which is in normal form; return the query that is left."""
@@ -120,7 +166,9 @@ class Stager:
             calls.append(call)
             stored += [exp.alias_(key, key_name, quoted=True) for key_name, key in keys.items()]
             _join_answers(result, alias, call, (row, *keys), name)
-        stored.append(exp.alias_(_row_number(), row, quoted=True))
+        order = self._orders.pop(id(block), ())
+        stored.append(exp.alias_(_row_number(order), row, quoted=True))
+        self._rows[relation] = row
         rows = exp.Select(expressions=stored)
         rows.set("from_", exp.From(this=source.copy()))
         self.stages += [Materialize(relation, rows), Infer(relation, tuple(calls))]

@@ -9,7 +9,7 @@ import pytest
 from outcrop.config import OnError
 from outcrop.errors import Rejected
 from outcrop.execution.closing_notice import closing_notice
-from outcrop.execution.infer import Failures, RowFailure
+from outcrop.execution.question import Failures, RowFailure
 from outcrop.inference.meter import Summary
 from outcrop.inference.records import StatementOutcome
 

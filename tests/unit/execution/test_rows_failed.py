@@ -5,7 +5,7 @@ from __future__ import annotations
 from outcrop.config import OnError
 from outcrop.errors import Rejected, Throttled
 from outcrop.execution.executor import rows_failed
-from outcrop.execution.infer import Failures, RowFailure
+from outcrop.execution.question import Failures, RowFailure
 
 
 def _failures(*added: RowFailure) -> Failures:
