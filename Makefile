@@ -13,8 +13,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 MODEL := smollm2-135m-instruct
 
-# Debian's packages that the tests need, beyond Python: git, since they check the tracked files.
-APT_PACKAGES := git
+# Debian's packages beyond Python: libgomp1, which the local model's runtime links; and git, since the
+# tests check the tracked files.
+APT_RUN := libgomp1
+APT_TEST := git
 
 # pytest takes more arguments from here: make test ARGS="tests/slt -x"
 ARGS ?=
@@ -26,21 +28,21 @@ define pip
 	  || { echo "pip failed; the end of $(VENV)/pip.log:" >&2; tail -n 40 $(VENV)/pip.log >&2; exit 1; }
 endef
 
-.PHONY: help demo test check lint format bench clean system-packages models
+.PHONY: help demo test check lint format bench clean run-packages test-packages models
 
 help: ## Say what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: models ## Walk through the demo on a local model, in this machine alone
+demo: run-packages models ## Walk through the demo on a local model, in this machine alone
 	@$(BIN)/outcrop demo
 
-test: $(BIN)/.dev system-packages models ## Run all tests; ARGS= goes to pytest
+test: $(BIN)/.dev run-packages test-packages models ## Run all tests; ARGS= goes to pytest
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: lint ## Format, lint, types, import contracts, then all tests: what CI runs
 	@$(MAKE) test
 
-bench: $(BIN)/.dev models ## Print the benchmark tables
+bench: $(BIN)/.dev run-packages models ## Print the benchmark tables
 	@$(BIN)/python -m benchmarks
 
 lint: $(BIN)/.dev
@@ -84,14 +86,17 @@ models: $(BIN)/.installed
 	@$(BIN)/outcrop models pull $(MODEL)
 
 # Installs only what is missing. Without root, it says what to install.
-system-packages:
-	@missing=""; for package in $(APT_PACKAGES); do \
+run-packages: APT_PACKAGES := $(APT_RUN)
+test-packages: APT_PACKAGES := $(APT_TEST)
+run-packages test-packages: $(BIN)/python
+	@command -v dpkg-query >/dev/null || exit 0; \
+	missing=""; for package in $(APT_PACKAGES); do \
 	  dpkg-query --show --showformat='$${Status}' $$package 2>/dev/null | grep -q 'ok installed' \
 	    || command -v $$package >/dev/null || missing="$$missing $$package"; \
 	done; \
 	if [ -z "$$missing" ]; then exit 0; fi; \
 	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
-	  echo "The tests need these packages of the system:$$missing" >&2; exit 1; fi; \
+	  echo "These packages of the system are needed:$$missing" >&2; exit 1; fi; \
 	echo "Installing$$missing"; \
 	export DEBIAN_FRONTEND=noninteractive; \
 	{ apt-get update && apt-get install --yes --no-install-recommends $$missing; } >$(VENV)/apt.log 2>&1 \
