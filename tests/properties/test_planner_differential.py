@@ -28,7 +28,7 @@ from tests.properties.reference import (
     random_rows,
 )
 
-CASES = int(os.environ.get("OUTCROP_FUZZ_CASES", "300"))
+CASES = int(os.environ.get("OUTCROP_FUZZ_CASES", "240"))
 SEED = int(os.environ.get("OUTCROP_FUZZ_SEED", "1"))
 CASES_A_DATA_SET = 30
 STORED_EACH = 10

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+import sqlglot
 from sqlglot import exp
 
 from outcrop.catalog.objects import (
@@ -27,6 +28,7 @@ from outcrop.planner.bind import BindOptions, BoundQuery, bind_query
 from outcrop.planner.blocks import Names, blocks
 from outcrop.planner.plan_query import normalize
 from outcrop.planner.rules import BLOCK_RULES, QUERY_RULES
+from outcrop.sql.dialect import Outcrop
 from outcrop.sql.duckdb_dialect import render
 from outcrop.sql.fragments import parse_query_text
 from outcrop.sql.semantics import apply
@@ -149,7 +151,7 @@ def test_rule_rewrites_as_stated(case: Case, engine: duckdb.DuckDBPyConnection) 
     bound = bind_query(parse_query_text(case.before), SNAPSHOT, BindOptions(), parse_query_text)
     before = bound.tree.copy()
     after = RULES[case.rule](bound)
-    wanted = before if case.after is None else parse_query_text(case.after)
+    wanted = before if case.after is None else sqlglot.parse_one(case.after, dialect=Outcrop)
     assert readable(after, FUNCTIONS) == readable(wanted, FUNCTIONS)
     is_translated = case.rule == NORMALIZE
     assert _run(after, engine, is_translated=is_translated) == _run(before, engine)

@@ -107,6 +107,20 @@ def is_aggregated(block: exp.Select) -> bool:
     )
 
 
+def group_keys(block: exp.Select) -> list[exp.Expr]:
+    """Return the keys of a block's GROUP BY, those inside ROLLUP, CUBE and GROUPING SETS too."""
+    group = block.args.get("group")
+    keys: list[exp.Expr] = []
+    pending: list[exp.Expr] = list(group.expressions) if group is not None else []
+    while pending:
+        key = pending.pop(0)
+        if isinstance(key, exp.Rollup | exp.Cube | exp.GroupingSets | exp.Tuple):
+            pending[:0] = key.expressions
+        else:
+            keys.append(key)
+    return keys
+
+
 def own_aggregates(node: exp.Expr) -> list[exp.Expr]:
     """Return the outermost aggregate functions in `node`, those of windows and subqueries aside."""
     found: list[exp.Expr] = []

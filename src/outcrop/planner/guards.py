@@ -44,6 +44,8 @@ def _conditions_of(node: exp.Expr, parent: exp.Expr) -> list[exp.Expr]:
             return _nvl2_branch(node, parent)
         case exp.Nullif() if node is parent.expression:
             return [exp.not_(_is_null(parent.this))]
+        case exp.DecodeCase():
+            return _decode_branch(node, parent)
         case exp.And() | exp.Or():
             return _connector_branch(node, parent)
         case exp.In() if node is not parent.this and node in parent.expressions:
@@ -69,6 +71,19 @@ def _case_branch(node: exp.Expr, branch: exp.If, case: exp.Case) -> list[exp.Exp
     if node is branch.args.get("true"):
         guards.append(_is_true(conditions[position]))
     return guards
+
+
+def _decode_branch(node: exp.Expr, decode: exp.DecodeCase) -> list[exp.Expr]:
+    """DECODE(x, search, result, ..., default) compares as CASE does, and takes NULL for equal."""
+    subject, *rest = decode.expressions
+    if node is subject:
+        return []
+    position = next(i for i, item in enumerate(rest) if item is node)
+    is_default = position == len(rest) - 1 and len(rest) % 2 == 1
+    matches = [exp.NullSafeEQ(this=subject.copy(), expression=s.copy()) for s in rest[:position:2]]
+    if position % 2 == 0 or is_default:
+        return [exp.not_(match) for match in matches]
+    return [*(exp.not_(match) for match in matches[:-1]), matches[-1]]
 
 
 def _if_branch(node: exp.Expr, branch: exp.If) -> list[exp.Expr]:

@@ -46,7 +46,7 @@ def output_name(node: exp.Expr) -> str:
             return node.name.lower()
         case exp.Window() | exp.WithinGroup() | exp.Filter() | exp.IgnoreNulls():
             return output_name(node.this)
-        case exp.Case():
+        case exp.Case() | exp.DecodeCase():
             return "case"
         case exp.GroupConcat():
             return "listagg"

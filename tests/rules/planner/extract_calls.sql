@@ -30,6 +30,17 @@ SELECT CASE s.i WHEN 1 THEN f(s.p) ELSE 'no' END AS c FROM (SELECT i, p FROM t) 
 SELECT CASE s.i WHEN 1 THEN s._y1 ELSE 'no' END AS c FROM (SELECT s.i, s.p, CASE WHEN COALESCE(s.i =
 1, FALSE) THEN f(s.p) END AS _y1 FROM (SELECT t.i, t.p FROM t) AS s) AS s;
 
+-- DECODE is a CASE for which NULL equals NULL.
+SELECT DECODE(s.q, 'x', f(s.p), NULL, g(s.p), s(s.p)) AS c FROM (SELECT p, q FROM t) AS s;
+SELECT DECODE(s.q, 'x', s._y1, NULL, s._y2, s._y3) AS c FROM (SELECT s.p, s.q, CASE WHEN s.q IS NOT
+DISTINCT FROM 'x' THEN f(s.p) END AS _y1, CASE WHEN NOT s.q IS NOT DISTINCT FROM 'x' AND s.q IS NOT
+DISTINCT FROM NULL THEN g(s.p) END AS _y2, CASE WHEN NOT s.q IS NOT DISTINCT FROM 'x' AND NOT s.q IS
+NOT DISTINCT FROM NULL THEN s(s.p) END AS _y3 FROM (SELECT t.p, t.q FROM t) AS s) AS s;
+
+SELECT DECODE(s.q, f(s.p), 'same') AS c FROM (SELECT p, q FROM t) AS s;
+SELECT DECODE(s.q, s._y1, 'same') AS c FROM (SELECT s.p, s.q, f(s.p) AS _y1 FROM (SELECT t.p, t.q
+FROM t) AS s) AS s;
+
 -- A guard that needs an answer: that is given first.
 SELECT CASE WHEN f(s.p) = 'x' THEN g(s.q) END AS c FROM (SELECT p, q FROM t) AS s;
 SELECT CASE WHEN s._y1 = 'x' THEN s._y2 END AS c FROM (SELECT s.p, s.q, s._y1, CASE WHEN

@@ -9,6 +9,14 @@ SELECT f(p) AS y, COUNT(*) FROM t GROUP BY y HAVING COUNT(*) > 1;
 SELECT _q2._v1 AS y, COUNT(*) FROM (SELECT f(t.p) AS _v1 FROM t) AS _q2 GROUP BY _q2._v1 HAVING
 COUNT(*) > 1;
 
+SELECT f(p) AS y, q, COUNT(*) FROM t GROUP BY ROLLUP(f(p), q);
+SELECT _q2._v1 AS y, _q2.q, COUNT(*) FROM (SELECT t.q, f(t.p) AS _v1 FROM t) AS _q2 GROUP BY ROLLUP
+(_q2._v1, _q2.q);
+
+SELECT f(p) AS y, COUNT(*) FROM t GROUP BY GROUPING SETS ((f(p), q), ());
+SELECT _q2._v1 AS y, COUNT(*) FROM (SELECT t.q, f(t.p) AS _v1 FROM t) AS _q2 GROUP BY GROUPING SETS
+((_q2._v1, _q2.q), ());
+
 -- In an aggregate's argument.
 SELECT q, MAX(f(p)), COUNT(DISTINCT f(p)) FROM t GROUP BY q;
 SELECT _q2.q, MAX(_q2._v1), COUNT(DISTINCT _q2._v1) FROM (SELECT t.q, f(t.p) AS _v1 FROM t) AS _q2

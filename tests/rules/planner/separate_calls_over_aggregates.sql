@@ -23,6 +23,11 @@ SELECT q, COUNT(*) AS c FROM t GROUP BY q ORDER BY f(MAX(p)), q LIMIT 2;
 SELECT _q4._k1 AS q, _q4._a2 AS c FROM (SELECT t.q AS _k1, COUNT(*) AS _a2, MAX(t.p) AS _a3 FROM t
 GROUP BY t.q) AS _q4 ORDER BY f(_q4._a3), q LIMIT 2;
 
+-- A key inside ROLLUP is a key.
+SELECT UPPER(q) AS k, f(MAX(p)) AS y FROM t GROUP BY ROLLUP(UPPER(q));
+SELECT _q3._k1 AS k, f(_q3._a2) AS y FROM (SELECT UPPER(t.q) AS _k1, MAX(t.p) AS _a2 FROM t GROUP BY
+ROLLUP (UPPER(t.q))) AS _q3;
+
 -- Over aggregates, and below them: the inner call stays below.
 SELECT q, f(MAX(g(p))) FROM t GROUP BY q;
 SELECT _q3._k1 AS q, f(_q3._a2) FROM (SELECT t.q AS _k1, MAX(g(t.p)) AS _a2 FROM t GROUP BY t.q) AS

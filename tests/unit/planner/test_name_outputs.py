@@ -26,6 +26,7 @@ from tests.unit.planner.world import bind
         ("listagg(p, ',') WITHIN GROUP (ORDER BY i)", "listagg"),
         ("row_number() OVER (ORDER BY i)", "row_number"),
         ("CASE WHEN i = 1 THEN p END", "case"),
+        ("decode(i, 1, p, q)", "case"),
         ("CAST(p AS integer)", "p"),
         ("i::varchar", "i"),
         ("CAST(f(p) AS integer)", "f"),

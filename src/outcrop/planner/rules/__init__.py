@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from outcrop.planner.rules.answer_join_calls_on_their_side import answer_join_calls_on_their_side
 from outcrop.planner.rules.compute_group_keys_first import compute_group_keys_first
+from outcrop.planner.rules.draw_random_order_first import draw_random_order_first
 from outcrop.planner.rules.empty_lists_of_exists import empty_lists_of_exists
 from outcrop.planner.rules.extract_calls import extract_calls
 from outcrop.planner.rules.filter_before_calls import filter_before_calls
@@ -25,8 +26,10 @@ from outcrop.planner.rules.push_predicates_down import push_predicates_down
 from outcrop.planner.rules.resolve_order_aliases import resolve_order_aliases
 from outcrop.planner.rules.separate_calls_over_aggregates import separate_calls_over_aggregates
 from outcrop.planner.rules.separate_calls_over_windows import separate_calls_over_windows
+from outcrop.planner.rules.write_values_as_union import write_values_as_union
 
 QUERY_RULES = (
+    write_values_as_union,
     empty_lists_of_exists,
     inline_single_use_ctes,
     push_predicates_down,
@@ -43,6 +46,7 @@ BLOCK_RULES = (
     lower_calls_below_aggregates,
     lower_calls_below_windows,
     lower_calls_below_distinct,
+    draw_random_order_first,
     filter_before_calls,
     push_limit_below_calls,
     extract_calls,

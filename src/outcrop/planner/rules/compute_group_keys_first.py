@@ -14,16 +14,13 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from outcrop.planner.blocks import Names, Split
+from outcrop.planner.blocks import Names, Split, group_keys
 from outcrop.planner.model_call import has_call
 
 
 def compute_group_keys_first(block: exp.Select, names: Names) -> None:
     """Split `block` if a subquery in one of its group keys calls a model."""
-    group = block.args.get("group")
-    if group is None:
-        return
-    keys = [key for key in group.expressions if any(map(has_call, key.find_all(exp.Query)))]
+    keys = [key for key in group_keys(block) if any(map(has_call, key.find_all(exp.Query)))]
     if not keys:
         return
     split = Split(block, names)

@@ -12,7 +12,14 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from outcrop.planner.blocks import Names, Split, has_own_call, is_aggregated, own_aggregates
+from outcrop.planner.blocks import (
+    Names,
+    Split,
+    group_keys,
+    has_own_call,
+    is_aggregated,
+    own_aggregates,
+)
 from outcrop.planner.model_call import has_call_in_scope
 
 # What stands between an aggregate and the values that it takes.
@@ -25,10 +32,7 @@ def lower_calls_below_aggregates(block: exp.Select, names: Names) -> None:
         return
     split = Split(block, names)
     split.lower("from_", "joins", "laterals", "where")
-    group = block.args.get("group")
-    split.lower_expressions(
-        (k for k in (group.expressions if group else ()) if has_call_in_scope(k)), "v"
-    )
+    split.lower_expressions((k for k in group_keys(block) if has_call_in_scope(k)), "v")
     for part in [*block.expressions, block.args.get("having"), block.args.get("order")]:
         for aggregate in own_aggregates(part) if part is not None else ():
             split.lower_expressions(_arguments_with_calls(aggregate), "v")

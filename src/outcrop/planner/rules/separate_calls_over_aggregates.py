@@ -17,6 +17,7 @@ from outcrop.planner.blocks import (
     Names,
     Split,
     conjuncts,
+    group_keys,
     is_aggregated,
     own_aggregates,
     set_condition,
@@ -32,7 +33,7 @@ def separate_calls_over_aggregates(block: exp.Select, names: Names) -> None:
     having = conjuncts(block.args.get("having"))
     cheap = [part for part in having if not has_call_in_scope(part)]
     set_condition(block, "having", [])
-    keys = list(block.args["group"].expressions) if block.args.get("group") else []
+    keys = group_keys(block)
     split.lower("from_", "joins", "laterals", "where", "group")
     set_condition(block, "where", [part for part in having if has_call_in_scope(part)])
     set_condition(split.inner, "having", cheap)
@@ -48,7 +49,7 @@ def _above(block: exp.Select) -> list[exp.Expr]:
 
 
 def _has_call_above(block: exp.Select) -> bool:
-    keys = set(block.args["group"].expressions) if block.args.get("group") else set()
+    keys = set(group_keys(block))
     having = block.args.get("having")
     parts = [*block.expressions, *(p for p in (having, block.args.get("order")) if p is not None)]
     for part in parts:
