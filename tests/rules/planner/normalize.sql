@@ -48,6 +48,14 @@ SELECT i, (SELECT MAX(f(b)) FROM u) AS m FROM t ORDER BY i;
 SELECT t.i, (SELECT MAX(_q2._v1) FROM (SELECT f(_q3.b) AS _v1 FROM (SELECT u.b FROM u) AS _q3) AS
 _q2) AS m FROM t ORDER BY t.i;
 
+-- A scalar subquery that a predicate reads twice is there three times.
+SELECT s.i FROM (SELECT i, (SELECT MAX(b) FROM u WHERE f(b) = 'x') AS m FROM t) AS s
+WHERE s.m IN (s.m) AND s.i < 3;
+SELECT s.i FROM (SELECT t.i FROM t WHERE (SELECT MAX(_q2.b) FROM (SELECT _q4.b FROM (SELECT _q4.b,
+f(_q4.b) AS _y6 FROM (SELECT u.b FROM u) AS _q4) AS _q4 WHERE _q4._y6 = 'x') AS _q2) IN ((SELECT
+MAX(_q1.b) FROM (SELECT _q3.b FROM (SELECT _q3.b, f(_q3.b) AS _y5 FROM (SELECT u.b FROM u) AS _q3)
+AS _q3 WHERE _q3._y5 = 'x') AS _q1)) AND t.i < 3) AS s;
+
 -- Each arm of a set operation by itself.
 SELECT f(p) AS y FROM t UNION SELECT g(b) AS y FROM u ORDER BY y;
 SELECT f(_q2.p) AS y FROM (SELECT t.p FROM t) AS _q2 UNION SELECT g(_q1.b) AS y FROM (SELECT u.b

@@ -56,7 +56,7 @@ def _release(query: exp.Query, held: list[exp.Expr]) -> None:
     """Put each predicate back; one that holds a subquery may have others within."""
     while found := [node for node in query.find_all(exp.Anonymous) if node.name == _HELD]:
         for node in found:
-            part = held[int(node.expressions[0].name)]
+            part = held[int(node.expressions[0].name)].copy()  # a subquery may have been copied
             node.replace(exp.paren(part, copy=False) if isinstance(part, exp.Connector) else part)
 
 
