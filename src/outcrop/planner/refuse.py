@@ -40,7 +40,6 @@ _REFUSED: tuple[tuple[type[exp.Expr], str, str], ...] = (
     (exp.Pivot, "in PIVOT", "Call the model in a subquery, and pivot its result."),
     (exp.Limit, "in LIMIT", "LIMIT takes a number."),
     (exp.Offset, "in OFFSET", "OFFSET takes a number."),
-    (exp.Values, "in VALUES", "Write SELECT f(...) UNION ALL SELECT f(...)."),
 )
 
 
