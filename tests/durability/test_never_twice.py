@@ -96,6 +96,22 @@ def test_kill_9_costs_at_most_what_was_in_flight(
     assert ledger.peak_in_flight <= CONCURRENCY
 
 
+def test_a_row_that_was_shown_is_never_paid_again(
+    command: Command, emulator: RunningEmulator
+) -> None:
+    with command.start_sql("SELECT id, advise(body) AS answer FROM notes") as process:
+        assert process.stdout is not None
+        shown = [next(process.stdout) for _ in range(200)][1:]
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    wait_until(lambda: emulator.ledger().in_flight == 0, "the end of what was in flight")
+    paid = emulator.ledger().paid
+    ids = ", ".join(line.partition(",")[0] for line in shown)
+    done = command.sql(f"SELECT count(advise(body)) FROM notes WHERE id IN ({ids})")
+    assert rows_of(done.stdout) == [(str(len(shown)),)]
+    assert emulator.ledger().paid == paid
+
+
 def test_kill_9_again_and_again_still_ends(command: Command, emulator: RunningEmulator) -> None:
     kills = 3
     for kill in range(1, kills + 1):
@@ -118,7 +134,7 @@ def test_ctrl_c_waits_for_what_is_in_flight_and_loses_nothing(
         interrupt(process)
         output, messages = process.communicate()
         assert process.returncode == 130, messages
-    assert output == ""
+    assert set(rows_of(output)) <= set(EXPECTED)
     assert "57014" in messages
     paid = emulator.ledger().paid
     assert paid < DISTINCT, "Ctrl-C came too late to show anything"
