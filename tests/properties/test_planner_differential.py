@@ -57,7 +57,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
         yield opened
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def reference() -> Iterator[duckdb.DuckDBPyConnection]:
     with open_reference() as connection:
         yield connection
@@ -73,7 +73,11 @@ def test_staged_plans_give_what_sql_means(
     writer = QueryWriter(seed)
     for number in range(CASES_A_DATA_SET):
         query = writer.write()
-        assert _ours(session, query) == _theirs(reference, query), f"seed {seed}, query {number}"
+        try:
+            expected = _theirs(reference, query)
+        except duckdb.InternalException:
+            return  # a fault of DuckDB's own, after which it does not go on
+        assert _ours(session, query) == expected, f"seed {seed}, query {number}"
         if number % STORED_EACH == 0:
             assert _stored(session, query) == _stored(reference, query), f"stored: seed {seed}"
 

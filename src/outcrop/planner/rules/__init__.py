@@ -12,6 +12,7 @@ from __future__ import annotations
 from outcrop.planner.rules.answer_join_calls_on_their_side import answer_join_calls_on_their_side
 from outcrop.planner.rules.compute_group_keys_first import compute_group_keys_first
 from outcrop.planner.rules.draw_random_order_first import draw_random_order_first
+from outcrop.planner.rules.decorrelate_subqueries import decorrelate_subqueries
 from outcrop.planner.rules.empty_lists_of_exists import empty_lists_of_exists
 from outcrop.planner.rules.extract_calls import extract_calls
 from outcrop.planner.rules.filter_before_calls import filter_before_calls
@@ -23,6 +24,7 @@ from outcrop.planner.rules.move_join_calls_to_where import move_join_calls_to_wh
 from outcrop.planner.rules.prune_unused_projections import prune_unused_projections
 from outcrop.planner.rules.push_limit_below_calls import push_limit_below_calls
 from outcrop.planner.rules.push_predicates_down import push_predicates_down
+from outcrop.planner.rules.push_predicates_into_arms import push_predicates_into_arms
 from outcrop.planner.rules.resolve_order_aliases import resolve_order_aliases
 from outcrop.planner.rules.separate_calls_over_aggregates import separate_calls_over_aggregates
 from outcrop.planner.rules.separate_calls_over_windows import separate_calls_over_windows
@@ -31,8 +33,10 @@ from outcrop.planner.rules.write_values_as_union import write_values_as_union
 QUERY_RULES = (
     write_values_as_union,
     empty_lists_of_exists,
+    decorrelate_subqueries,
     inline_single_use_ctes,
     push_predicates_down,
+    push_predicates_into_arms,
     prune_unused_projections,
 )
 
