@@ -120,10 +120,6 @@ def test_what_is_read_is_known_also_where_it_is_pruned() -> None:
     ("sql", "place"),
     [
         (
-            "SELECT i FROM t WHERE EXISTS (SELECT 1 FROM u WHERE u.i = t.i AND is_good(b))",
-            "subquery",
-        ),
-        (
             "SELECT t.i FROM t LEFT JOIN u ON f(t.p) = u.b AND f(t.p || u.b) = 'x'",
             "both of its sides",
         ),
