@@ -13,6 +13,7 @@ from outcrop.catalog.snapshot import CatalogSnapshot
 from outcrop.commands.changes import delete, update
 from outcrop.commands.context import CommandContext
 from outcrop.commands.drop import drop
+from outcrop.commands.explain import explain
 from outcrop.commands.load import copy
 from outcrop.commands.maintenance import maintain
 from outcrop.commands.materialized_views import (
@@ -25,7 +26,7 @@ from outcrop.commands.materialized_views import (
 from outcrop.commands.merge import merge
 from outcrop.commands.models import create_external_model
 from outcrop.commands.parameters import bind_parameters
-from outcrop.commands.queries import explain, run_query
+from outcrop.commands.queries import run_query
 from outcrop.commands.rows import insert
 from outcrop.commands.show import apply_timezone, set_setting, show_model, show_setting_value
 from outcrop.commands.tables import create_schema, create_table, create_table_as, truncate

@@ -20,6 +20,7 @@ from outcrop.config import WarehouseConfig
 from outcrop.engines.base import EngineColumn, EngineSession
 from outcrop.errors import UndefinedRelation
 from outcrop.execution.infer import Router
+from outcrop.execution.model_statistics import PriceOf
 from outcrop.execution.result import Notice
 from outcrop.execution.statement_runner import Request, StatementRunner
 from outcrop.execution.system_views import SystemState
@@ -47,6 +48,7 @@ class CommandContext:
     config: WarehouseConfig
     user: str
     route: Router
+    price: PriceOf
     check_provider: Callable[[str, str], None]
     notify: Callable[[Notice], None]
     changed: set[int] = field(default_factory=set)

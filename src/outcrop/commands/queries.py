@@ -1,11 +1,10 @@
-"""Queries, and EXPLAIN, which waits for the planner's next issue."""
+"""Queries: their rows stream."""
 
 from __future__ import annotations
 
 from outcrop.commands.context import CommandContext
-from outcrop.errors import FeatureNotSupported
 from outcrop.execution.result import Result, ResultColumn
-from outcrop.sql.statements import Explain, Query
+from outcrop.sql.statements import Query
 
 
 def run_query(context: CommandContext, statement: Query) -> Result:
@@ -17,12 +16,3 @@ def run_query(context: CommandContext, statement: Query) -> Result:
         for named, column in zip(plan.columns, rows.columns, strict=True)
     )
     return Result("SELECT", columns, rows=rows)
-
-
-def explain(context: CommandContext, statement: Explain) -> Result:
-    """Refuse EXPLAIN by name."""
-    raise FeatureNotSupported(
-        "EXPLAIN is not supported yet",
-        hint="SET outcrop.max_calls TO 0; lets a statement run as far as its first call.",
-        position=statement.position,
-    )

@@ -6,10 +6,11 @@ of Redshift or of our catalog: it is handed SQL that is already its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from outcrop.catalog.statistics import TableStatistics
 from outcrop.datatypes import DataType
 
 if TYPE_CHECKING:
@@ -54,6 +55,10 @@ class EngineSession(Protocol):
 
     def describe(self, sql: str) -> tuple[EngineColumn, ...]:
         """Return the columns of a query without running it."""
+        ...
+
+    def estimate(self, schema: str, table: str, columns: Sequence[str]) -> TableStatistics:
+        """Return what is known of a stored table, without reading its rows."""
         ...
 
     def materialize(self, name: str, sql: str) -> int:

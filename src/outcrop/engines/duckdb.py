@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import duckdb
@@ -21,9 +21,11 @@ import duckdb.sqltypes
 import pyarrow as pa
 
 from outcrop.catalog.objects import STORE
+from outcrop.catalog.statistics import TableStatistics
 from outcrop.datatypes import DataType
 from outcrop.engines.base import EngineColumn
 from outcrop.engines.duckdb_errors import translate, translate_open
+from outcrop.engines.duckdb_statistics import ROWS_SQL, column_statistics, columns_sql
 from outcrop.engines.duckdb_types import convert_type
 from outcrop.errors import Error, InternalError
 
@@ -209,6 +211,21 @@ class DuckDbSession:
             EngineColumn(name, datatype) for name, (datatype, _) in zip(names, types, strict=True)
         )
         return relation, columns, tuple(export for _, export in types)
+
+    def estimate(self, schema: str, table: str, columns: Sequence[str]) -> TableStatistics:
+        """Return what is known of a stored table, without reading its rows."""
+        self._close_result()
+        name = ".".join(quote_identifier(part) for part in (STORE, schema, table))
+        sql = columns_sql(name, [quote_identifier(column) for column in columns])
+        with _translated():
+            found = self._cursor.execute(ROWS_SQL, [schema, table]).fetchone()
+            facts = self._cursor.execute(sql).fetchone()
+        rows = int(found[0]) if found else 0
+        known = {
+            column: column_statistics(value, rows)
+            for column, value in zip(columns, facts or (), strict=False)
+        }
+        return TableStatistics(rows, known)
 
     def materialize(self, name: str, sql: str) -> int:
         """Store the rows of a query as temporary relation `name`; return how many they are.

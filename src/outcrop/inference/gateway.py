@@ -29,7 +29,7 @@ from outcrop.inference.flights import FlightTable
 from outcrop.inference.journal import Journal
 from outcrop.inference.limiter import Limiter
 from outcrop.inference.policy import CallPolicy, Outcome
-from outcrop.inference.prices import Prices
+from outcrop.inference.prices import Price, Prices
 from outcrop.inference.records import StatementOutcome
 from outcrop.inference.sender import Channel
 from outcrop.inference.statement import Statement, StatementOrigin
@@ -102,6 +102,10 @@ class Gateway:
                 raise InternalError("the gateway is closed")
             self._statements.add(statement)
         return statement
+
+    def price(self, provider: str, model_id: str) -> Price | None:
+        """Return the price of a model, or None where it is unknown; no provider is built."""
+        return self._prices.find(self._provider_kind(provider), model_id)
 
     def close(self, grace_s: float = CLOSE_GRACE_S) -> None:
         """Stop all statements, journal what is in flight, and close the providers.

@@ -36,6 +36,7 @@ from outcrop.inference.records import (
     StatementTotals,
     TokenHistory,
 )
+from outcrop.inference.speed import CallSpeed, StatementSpeed, speed_of
 from outcrop.providers.base import TokenUsage
 
 JOURNAL_FILE = "journal.sqlite"
@@ -80,6 +81,10 @@ class Journal:
         """
         packed = None if call.answer is None else journal_file.pack(call.answer.response)
         await self._write_on_loop(PutCall(call, packed))
+
+    def put_unusable(self, call: NewCall) -> None:
+        """Store, in time, that a row got no value; what is written later is on disk later."""
+        self._writer.put(PutCall(call, None), concurrent.futures.Future())
 
     async def begin_statement(self, statement: NewStatement, totals: StatementTotals) -> int:
         """Store a statement that will send calls; return its id, by which they name it."""
@@ -133,6 +138,11 @@ class Journal:
         """Return what the model's answers teach about its tokens, or None before the first."""
         rows = self._read(journal_sql.SELECT_USAGE, (provider, model_id))
         return TokenHistory(*rows[0]) if rows else None
+
+    def call_speed(self, provider: str, model_id: str) -> CallSpeed | None:
+        """Return how fast the model answered lately, or None before its first answer."""
+        rows = self._read(journal_sql.SELECT_SPEED, (provider, model_id))
+        return speed_of([StatementSpeed(*row) for row in rows])
 
     def calls(self) -> Iterator[CallDetail]:
         """Yield the rows of `sys_llm_call`, oldest first, as of now."""

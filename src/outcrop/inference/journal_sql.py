@@ -79,6 +79,15 @@ SELECT_USAGE = """
 SELECT answers, request_chars, input_tokens, output_tokens FROM model_usage
 WHERE provider = ? AND model_id = ?
 """
+# Of the latest calls alone, so that it takes as long in a large journal as in a small one.
+SELECT_SPEED = """
+SELECT count(*), sum(duration_ms) / 1000.0,
+  max(started_at + duration_ms / 1000.0) - min(started_at)
+FROM call
+WHERE call_id > (SELECT coalesce(max(call_id), 0) - 10000 FROM call)
+  AND provider = ? AND model_id = ? AND status = 'answered'
+GROUP BY statement_id ORDER BY statement_id DESC LIMIT 8
+"""
 SELECT_CALLS = """
 SELECT call_id, query_id, fingerprint, user_name, model, function, provider, model_id, status,
   c.attempts, c.throttles, c.retries, c.possibly_paid, c.input_tokens, c.output_tokens, c.cost_usd,

@@ -16,6 +16,7 @@ from outcrop.errors import FeatureNotSupported, SqlSyntaxError, suggest
 from outcrop.sql.grammar.copy import parse_copy
 from outcrop.sql.grammar.dml import parse_delete, parse_insert, parse_merge, parse_update
 from outcrop.sql.grammar.drop import parse_create_schema, parse_drop
+from outcrop.sql.grammar.explain import parse_explain
 from outcrop.sql.grammar.external_models import parse_create_external_model
 from outcrop.sql.grammar.maintenance import parse_analyze, parse_vacuum
 from outcrop.sql.grammar.queries import parse_select
@@ -29,33 +30,16 @@ from outcrop.sql.grammar.views import (
     parse_refresh,
 )
 from outcrop.sql.script import Script, statements, tokenize
-from outcrop.sql.statements import Explain, Statement
+from outcrop.sql.statements import Statement
 from outcrop.sql.tokens import TokenCursor
 from outcrop.sql.trees import check_nesting
 
 Words = tuple[str, ...]
 Rule = Callable[[TokenCursor], Statement]
 
-EXPLAIN_OPTIONS = ("VERBOSE", "ANALYZE")
 
-
-def parse_explain(cursor: TokenCursor) -> Explain:
-    """Parse EXPLAIN [VERBOSE] [ANALYZE] statement."""
-    cursor.expect("EXPLAIN")
-    options: list[str] = []
-    while (option := cursor.accept_one_of(*EXPLAIN_OPTIONS)) is not None:
-        options.append(option)
-    if cursor.at("EXPLAIN"):
-        raise cursor.error("expected the statement to explain")
-    rest = cursor.take_rest()
-    if not rest:
-        raise cursor.error("expected the statement to explain")
-    return Explain(
-        text=cursor.text,
-        position=cursor.start,
-        options=tuple(options),
-        statement=_parse_tokens(cursor.script, rest),
-    )
+def _parse_explain(cursor: TokenCursor) -> Statement:
+    return parse_explain(cursor, lambda tokens: _parse_tokens(cursor.script, tokens))
 
 
 ROUTES: Mapping[Words, Rule] = MappingProxyType(
@@ -95,7 +79,7 @@ ROUTES: Mapping[Words, Rule] = MappingProxyType(
         ("VACUUM",): parse_vacuum,
         ("ANALYZE",): parse_analyze,
         ("ANALYSE",): parse_analyze,
-        ("EXPLAIN",): parse_explain,
+        ("EXPLAIN",): _parse_explain,
     }
 )
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from sqlglot import exp
 
@@ -253,9 +254,31 @@ class Maintenance(Statement):
     target: NameParts | None = None
 
 
+class ExplainMode(StrEnum):
+    """How EXPLAIN finds its numbers.
+
+    ESTIMATE: from statistics. COUNT: by running all but the calls. SAMPLE: by making some calls.
+    ANALYZE: by running the statement.
+    """
+
+    ESTIMATE = "ESTIMATE"
+    COUNT = "COUNT"
+    SAMPLE = "SAMPLE"
+    ANALYZE = "ANALYZE"
+
+
+class ExplainFormat(StrEnum):
+    """How EXPLAIN shows its plan."""
+
+    TEXT = "TEXT"
+    JSON = "JSON"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explain(Statement):
-    """EXPLAIN [option ...] statement; `options` are its words in upper case."""
+    """EXPLAIN [option ...] statement; `sample_size` is that of SAMPLE, else 0."""
 
-    options: tuple[str, ...]
+    mode: ExplainMode
+    sample_size: int
+    format: ExplainFormat
     statement: Statement

@@ -22,6 +22,8 @@ from outcrop.sql.statements import (
     Delete,
     Drop,
     Explain,
+    ExplainFormat,
+    ExplainMode,
     Insert,
     Maintenance,
     Merge,
@@ -360,10 +362,30 @@ def test_copy_takes_its_options_in_any_order(options: str, expected: dict[str, s
 def test_explain_holds_the_statement() -> None:
     statement = parse_statement("explain verbose  insert into t values (1)")
     assert isinstance(statement, Explain)
-    assert statement.options == ("VERBOSE",)
+    assert statement.mode is ExplainMode.ESTIMATE
     assert isinstance(statement.statement, Insert)
     assert statement.statement.text == "insert into t values (1)"
     assert statement.statement.position == Position(1, 18, 17)
+
+
+EXPLAINS = [
+    ("explain", ExplainMode.ESTIMATE, 0, ExplainFormat.TEXT),
+    ("explain analyze", ExplainMode.ANALYZE, 0, ExplainFormat.TEXT),
+    ("explain (count)", ExplainMode.COUNT, 0, ExplainFormat.TEXT),
+    ("explain (Sample 50, format json)", ExplainMode.SAMPLE, 50, ExplainFormat.JSON),
+    ("explain (verbose, analyze, format text)", ExplainMode.ANALYZE, 0, ExplainFormat.TEXT),
+]
+
+
+@pytest.mark.parametrize(("words", "mode", "sample_size", "form"), EXPLAINS)
+@pytest.mark.parametrize("query", ["select 1", "(select 1)"])
+def test_explain_takes_options(
+    words: str, mode: ExplainMode, sample_size: int, form: ExplainFormat, query: str
+) -> None:
+    statement = parse_statement(f"{words} {query}")
+    assert isinstance(statement, Explain)
+    assert (statement.mode, statement.sample_size, statement.format) == (mode, sample_size, form)
+    assert statement.statement.text == query
 
 
 def test_a_script_is_cut_at_semicolons_outside_of_quotes_and_comments() -> None:

@@ -85,6 +85,9 @@ SYNTAX_ERRORS = [
     ("begin isolation level ^nice", "syntax error at or near 'nice'", "isolation level"),
     ("commit ^now", "syntax error at or near 'now'", "end of the statement"),
     ("explain^", "syntax error at end of input", "the statement to explain"),
+    ("explain (count, ^sample 5) select 1", "syntax error at or near 'sample'", "not two"),
+    ("explain (sample ^0) select 1", "syntax error at or near '0'", "from 1 to 100000"),
+    ("explain (format ^xml) select 1", "syntax error at or near 'xml'", "TEXT, JSON"),
     ("explain ^explain select 1", "syntax error at or near 'explain'", "the statement to explain"),
     ("select 1; ^select 2", "there is more than one statement", "one by one"),
 ]  # fmt: skip

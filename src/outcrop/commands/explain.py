@@ -1,0 +1,87 @@
+"""EXPLAIN: the plan of a statement, and the price of its model calls before the first one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlglot import exp
+
+from outcrop.catalog.objects import RelationKind
+from outcrop.catalog.statistics import TableStatistics
+from outcrop.commands.context import CommandContext
+from outcrop.datatypes import VARCHAR
+from outcrop.errors import FeatureNotSupported
+from outcrop.execution.model_statistics import ModelSources, model_statistics
+from outcrop.execution.result import Result, ResultColumn, StoredRows
+from outcrop.planner.call_numbers import CallNumbers, ModelStatistics
+from outcrop.planner.explain import Statistics
+from outcrop.planner.explain import explain as explain_plan
+from outcrop.planner.plan import StagedPlan
+from outcrop.planner.show_plan import show_json, show_text
+from outcrop.sql.statements import (
+    CreateMaterializedView,
+    CreateTableAs,
+    CreateView,
+    Explain,
+    ExplainFormat,
+    ExplainMode,
+    Insert,
+    Query,
+    Statement,
+)
+
+_COLUMN = (ResultColumn("QUERY PLAN", VARCHAR),)
+
+
+def explain(context: CommandContext, statement: Explain) -> Result:
+    """Show the plan of a statement; nothing is changed, and nothing asked unless that is wanted."""
+    if statement.mode is not ExplainMode.ESTIMATE:
+        raise FeatureNotSupported(
+            f"EXPLAIN ({statement.mode}) is not supported yet", hint="EXPLAIN alone estimates."
+        )
+    plan = context.plan(_query_of(statement.statement))
+    models = _model_statistics(context, plan)
+    tree = explain_plan(plan, Statistics(_table_statistics(context, plan), models))
+    measured: Mapping[str, CallNumbers] = {}
+    has_actuals = False
+    if statement.format is ExplainFormat.JSON:
+        lines = [show_json(tree, measured, has_actuals=has_actuals)]
+    else:
+        lines = show_text(tree, measured, has_actuals=has_actuals)
+    return Result("EXPLAIN", _COLUMN, rows=StoredRows(_COLUMN, [(line,) for line in lines]))
+
+
+def _query_of(statement: Statement) -> exp.Query:
+    """Return the query of a statement, which is all of it that is explained."""
+    match statement:
+        case Query():
+            return statement.tree
+        case CreateTableAs() | CreateMaterializedView() | CreateView():
+            return statement.query
+        case Insert() if isinstance(source := statement.tree.args.get("expression"), exp.Query):
+            return source
+    raise FeatureNotSupported(
+        "EXPLAIN takes a query, or a statement that stores the rows of one",
+        hint="Explain a SELECT that reads the same rows and makes the same calls.",
+        position=statement.position,
+    )
+
+
+def _table_statistics(
+    context: CommandContext, plan: StagedPlan
+) -> Mapping[tuple[str, str], TableStatistics]:
+    return {
+        (relation.name.schema, relation.name.name): context.engine.estimate(
+            relation.name.schema, relation.name.name, [c.name for c in relation.columns]
+        )
+        for relation in plan.reads
+        if relation.kind is not RelationKind.VIEW
+    }
+
+
+def _model_statistics(context: CommandContext, plan: StagedPlan) -> Mapping[int, ModelStatistics]:
+    sources = ModelSources(
+        context.journal, context.price, context.route, lambda name: context.settings[name]
+    )
+    models = {call.model.oid: call.model for call in plan.calls()}
+    return {oid: model_statistics(model, sources) for oid, model in models.items()}
