@@ -12,7 +12,11 @@ from outcrop.planner.blocks import Names, blocks
 from outcrop.planner.check_calls import check_calls
 from outcrop.planner.model_call import has_call
 from outcrop.planner.plan import OutputColumn, StagedPlan
-from outcrop.planner.refuse import refuse_calls_left, refuse_unplanned_shapes
+from outcrop.planner.refuse import (
+    refuse_calls_left,
+    refuse_correlated_calls,
+    refuse_unplanned_shapes,
+)
 from outcrop.planner.rules import BLOCK_RULES, QUERY_RULES
 from outcrop.planner.rules.prune_unused_projections import prune_unused_projections
 from outcrop.planner.stage import Stager
@@ -55,6 +59,7 @@ def normalize(bound: BoundQuery, names: Names) -> exp.Query:
     query = bound.tree
     for query_rule in QUERY_RULES:
         query = query_rule(query)
+    refuse_correlated_calls(query)
     query = _apply_semantics(query, bound)
     for block_rule in BLOCK_RULES:
         for block in blocks(query):

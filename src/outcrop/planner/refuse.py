@@ -25,6 +25,10 @@ def refuse_unplanned_shapes(query: exp.Query) -> None:
         for node in query.find_all(kind):
             if has_call(node):
                 raise _refusal(node, place, remedy)
+
+
+def refuse_correlated_calls(query: exp.Query) -> None:
+    """Raise FeatureNotSupported for a call in a subquery that is still correlated."""
     for scope in traverse_scope(query):
         if _is_correlated(scope) and has_call(scope.expression):
             raise _refusal(

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from outcrop.planner.rules.answer_join_calls_on_their_side import answer_join_calls_on_their_side
 from outcrop.planner.rules.compute_group_keys_first import compute_group_keys_first
-from outcrop.planner.rules.draw_random_order_first import draw_random_order_first
 from outcrop.planner.rules.decorrelate_subqueries import decorrelate_subqueries
+from outcrop.planner.rules.draw_random_order_first import draw_random_order_first
 from outcrop.planner.rules.empty_lists_of_exists import empty_lists_of_exists
 from outcrop.planner.rules.extract_calls import extract_calls
 from outcrop.planner.rules.filter_before_calls import filter_before_calls

@@ -1,0 +1,263 @@
+"""Join with what a subquery asks of the query around it, where the subquery calls a model.
+
+Type:   query rewrite
+Goal:   the calls of a correlated subquery are known before the query around it runs.
+Before: SELECT t.i FROM t WHERE EXISTS (SELECT 1 FROM u WHERE u.i = t.i AND f(u.b) = 'x')
+After:  SELECT t.i FROM t LEFT JOIN (SELECT DISTINCT u.i AS k FROM u WHERE f(u.b) = 'x'
+        AND EXISTS (SELECT 1 FROM t WHERE u.i = t.i)) AS s ON s.k = t.i WHERE NOT s.k IS NULL
+
+The subquery is grouped by what it compares with the query around it; the EXISTS within keeps it
+from asking about rows that nobody around wants. It fires on EXISTS, on IN where WHERE requires it,
+and on a scalar subquery that aggregates, which gives what it has for no rows (0 for COUNT) where
+there is no group. Does not fire unless each reference to the query around is one side of an
+equality that WHERE requires; what is left is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from outcrop.planner.blocks import (
+    Names,
+    blocks,
+    conjuncts,
+    is_aggregated,
+    own_aggregates,
+    own_columns,
+    own_windows,
+    set_condition,
+    source_names,
+)
+from outcrop.planner.model_call import has_call
+
+_CUTS = ("group", "having", "qualify", "distinct", "limit", "offset", "with_", "windows")
+_ADDED = "added"
+"""The key of `meta` by which a join that this rule has made is known: it changes no rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Correlation:
+    """How a subquery depends on the query around it: pairs (inner, outer) that must be equal."""
+
+    block: exp.Select
+    inner: exp.Select
+    keys: tuple[tuple[exp.Expr, exp.Expr], ...]
+    rest: tuple[exp.Expr, ...]
+
+
+def decorrelate_subqueries(query: exp.Query) -> exp.Query:
+    """Return `query` with joins in place of the correlated subqueries that call models."""
+    names = Names.beside(query)
+    for inner in blocks(query):
+        if has_call(inner):
+            _decorrelate(inner, names)
+    return query
+
+
+def _decorrelate(inner: exp.Select, names: Names) -> None:
+    holder = inner.parent
+    block = holder.find_ancestor(exp.Select) if holder is not None else None
+    if block is None or any(inner.args.get(key) for key in _CUTS):
+        return
+    if isinstance(holder, exp.Subquery) and isinstance(holder.parent, exp.In):
+        holder = holder.parent
+    assert holder is not None
+    if isinstance(holder, exp.In) and not _is_required(holder, block):
+        return
+    compared = _compared(holder, inner)
+    found = _correlation(block, inner, compared)
+    if found is None or not _stands_before_groups(holder, block):
+        return
+    if isinstance(holder, exp.Exists | exp.In):
+        if not is_aggregated(inner):
+            _join_existence(found, holder, names)
+    elif isinstance(holder, exp.Subquery) and _is_scalar(holder):
+        _join_value(found, holder, names)
+
+
+def _compared(holder: exp.Expr, inner: exp.Select) -> list[exp.Expr]:
+    """Return IN as the equality that it is."""
+    if not isinstance(holder, exp.In) or len(inner.expressions) != 1:
+        return []
+    return [exp.EQ(this=inner.expressions[0].unalias().copy(), expression=holder.this.copy())]
+
+
+def _correlation(
+    block: exp.Select, inner: exp.Select, compared: Sequence[exp.Expr]
+) -> _Correlation | None:
+    """Return how `inner` depends on `block`; None where it does not, or in another way."""
+    around = source_names(block) - source_names(inner)
+    keys: list[tuple[exp.Expr, exp.Expr]] = []
+    rest: list[exp.Expr] = []
+    is_correlated = False
+    for part in (*conjuncts(inner.args.get("where")), *compared):
+        is_compared = any(part is other for other in compared)
+        sides = _sides(part, inner, around, is_compared=is_compared)
+        is_correlated |= _reads(part, around) and not is_compared
+        if sides is not None:
+            keys.append(sides)
+        elif _reads_others(part, inner):
+            return None
+        else:
+            rest.append(part)
+    others = [part for key, part in inner.args.items() if key != "where" and part is not None]
+    parts = [p for part in others for p in (part if isinstance(part, list) else [part])]
+    if not is_correlated or any(isinstance(p, exp.Expr) and _reads_others(p, inner) for p in parts):
+        return None
+    return _Correlation(block, inner, tuple(keys), tuple(rest))
+
+
+def _sides(
+    part: exp.Expr, inner: exp.Select, around: set[str], *, is_compared: bool
+) -> tuple[exp.Expr, exp.Expr] | None:
+    """Return the sides of an equality of the subquery and the query around it, inner one first."""
+    if not isinstance(part, exp.EQ) or part.find(exp.Query) is not None:
+        return None
+    for own, other in ((part.this, part.expression), (part.expression, part.this)):
+        is_own = not _reads_others(own, inner) and own.find(exp.Column) is not None
+        tables = {column.table for column in other.find_all(exp.Column)}
+        if is_own and tables <= around and (tables or is_compared):
+            return own, other
+    return None
+
+
+def _reads(part: exp.Expr, tables: set[str]) -> bool:
+    return next(own_columns(part, tables), None) is not None
+
+
+def _reads_others(part: exp.Expr, inner: exp.Select) -> bool:
+    """Tell whether a part of a block reads anything but the sources of the block and its own."""
+    known = set(source_names(inner))
+    for block in part.find_all(exp.Select):
+        known |= source_names(block)
+    return any(column.table not in known for column in part.find_all(exp.Column))
+
+
+def _is_required(node: exp.Expr, block: exp.Select) -> bool:
+    """Tell whether a condition is one that WHERE requires, where unknown is the same as false."""
+    return any(part is node for part in conjuncts(block.args.get("where")))
+
+
+def _stands_before_groups(node: exp.Expr, block: exp.Select) -> bool:
+    """Tell whether a join of `block` can give the value of `node`."""
+    where = block.args.get("where")
+    if where is not None and any(found is node for found in where.walk()):
+        return True
+    joined = (join.args.get("on") for join in block.args.get("joins") or [])
+    if any(on is not None and any(found is node for found in on.walk()) for on in joined):
+        return False
+    return not is_aggregated(block)
+
+
+def _is_scalar(holder: exp.Subquery) -> bool:
+    """Tell whether a subquery is a value, which aggregates without a call above the aggregates."""
+    inner = holder.this
+    if isinstance(holder.parent, exp.From | exp.Join) or len(inner.expressions) != 1:
+        return False
+    value = inner.expressions[0].unalias()
+    aggregates = own_aggregates(value)
+    below = {id(node) for found in aggregates for node in found.walk()}
+    has_other = any(
+        id(node) not in below for node in value.walk() if isinstance(node, exp.Column | exp.Query)
+    )
+    is_plain_above = not has_call(_of_no_rows(value)) and not own_windows(value)
+    return bool(aggregates) and not has_other and is_plain_above
+
+
+def _join_existence(found: _Correlation, holder: exp.Expr, names: Names) -> None:
+    side, columns = _group(found, names)
+    side.set("distinct", exp.Distinct())
+    holder.replace(exp.not_(exp.Is(this=columns[0].copy(), expression=exp.null())))
+    _join(found, side, columns)
+
+
+def _join_value(found: _Correlation, holder: exp.Subquery, names: Names) -> None:
+    projection = found.inner.expressions[0]
+    value, datatype = projection.unalias(), projection.type
+    side, columns = _group(found, names)
+    side.group_by(*(inner.copy() for inner, _ in found.keys), copy=False)
+    name = names.fresh("v")
+    side.select(exp.alias_(value.copy(), name, quoted=True), copy=False)
+    column = exp.column(name, table=columns[0].table, quoted=True)
+    column.type = datatype
+    has_no_group = exp.Is(this=columns[0].copy(), expression=exp.null())
+    given = exp.Case(ifs=[exp.If(this=has_no_group, true=_of_no_rows(value))], default=column)
+    given.type = datatype
+    holder.replace(exp.alias_(given, holder.alias, quoted=True) if holder.alias else given)
+    _join(found, side, columns)
+
+
+def _of_no_rows(value: exp.Expr) -> exp.Expr:
+    """Return what an expression over aggregates gives where there are no rows."""
+    root = exp.Paren(this=value.copy())
+    for aggregate in own_aggregates(root):
+        counts = isinstance(aggregate, exp.Count | exp.ApproxDistinct)
+        empty: exp.Expr = exp.Literal.number(0) if counts else exp.null()
+        empty.type = aggregate.type
+        aggregate.replace(empty)
+    root.type = value.type
+    return root
+
+
+def _group(found: _Correlation, names: Names) -> tuple[exp.Select, list[exp.Column]]:
+    """Return the subquery as one that stands alone, and the columns of its keys."""
+    alias = names.fresh("s")
+    side = found.inner.copy()
+    keys = [names.fresh("k") for _ in found.keys]
+    wanted = _wanted(found)
+    set_condition(side, "where", [part.copy() for part in (*found.rest, *wanted)])
+    side.set("order", None)
+    side.set(
+        "expressions",
+        [
+            exp.alias_(inner.copy(), key, quoted=True)
+            for key, (inner, _) in zip(keys, found.keys, strict=True)
+        ],
+    )
+    columns = []
+    for key, (inner, _) in zip(keys, found.keys, strict=True):
+        column = exp.column(key, table=alias, quoted=True)
+        column.type = inner.type
+        columns.append(column)
+    return side, columns
+
+
+def _wanted(found: _Correlation) -> list[exp.Expr]:
+    """Return the condition that a row of the subquery is wanted around it, if it is cheap to know.
+
+    Nothing where a name would mean something else within.
+    """
+    around = exp.Select(expressions=[exp.alias_(exp.Literal.number(1), "one", quoted=True)])
+    for key in ("from_", "joins", "laterals"):
+        if (value := found.block.copy().args.get(key)) is not None:
+            around.set(key, value)
+    around.set("joins", [j for j in around.args.get("joins") or [] if not j.meta.get(_ADDED)])
+    matches: list[exp.Expr] = [
+        exp.EQ(this=inner.copy(), expression=outer.copy())
+        for inner, outer in found.keys
+        if not has_call(inner) and not has_call(outer)
+    ]
+    if not matches or has_call(around) or source_names(around) & source_names(found.inner):
+        return []
+    cheap = [
+        part.copy()
+        for part in conjuncts(found.block.args.get("where"))
+        if not has_call(part) and part.find(exp.Query) is None and not _reads_others(part, around)
+    ]
+    set_condition(around, "where", [*cheap, *matches])
+    return [exp.Exists(this=around)]
+
+
+def _join(found: _Correlation, side: exp.Select, columns: list[exp.Column]) -> None:
+    matches = [
+        exp.EQ(this=column.copy(), expression=outer.copy())
+        for column, (_, outer) in zip(columns, found.keys, strict=True)
+    ]
+    alias = exp.TableAlias(this=exp.to_identifier(columns[0].table, quoted=True))
+    found.block.join(
+        exp.Subquery(this=side, alias=alias), on=exp.and_(*matches), join_type="left", copy=False
+    )
+    found.block.args["joins"][-1].meta[_ADDED] = True

@@ -1,0 +1,70 @@
+-- EXISTS: rows that no row around wants are not asked about.
+SELECT i FROM t WHERE EXISTS (SELECT 1 FROM u WHERE u.i = t.i AND f(u.b) = 'x');
+SELECT t.i FROM t LEFT JOIN (SELECT DISTINCT u.i AS _k2 FROM u WHERE f(u.b) = 'x' AND EXISTS(SELECT 1 AS one FROM t WHERE u.i = t.i)) AS _s1 ON _s1._k2 = t.i WHERE NOT _s1._k2 IS NULL;
+
+SELECT i FROM t WHERE NOT EXISTS (SELECT 1 FROM u WHERE u.i = t.i AND f(u.b) = 'x');
+SELECT t.i FROM t LEFT JOIN (SELECT DISTINCT u.i AS _k2 FROM u WHERE f(u.b) = 'x' AND EXISTS(SELECT 1 AS one FROM t WHERE u.i = t.i)) AS _s1 ON _s1._k2 = t.i WHERE NOT NOT _s1._k2 IS NULL;
+
+SELECT i, EXISTS (SELECT b FROM u WHERE u.i = t.i AND f(u.b) = 'x') AS e FROM t;
+SELECT t.i, NOT _s1._k2 IS NULL AS e FROM t LEFT JOIN (SELECT DISTINCT u.i AS _k2 FROM u WHERE f(u.b) = 'x' AND EXISTS(SELECT 1 AS one FROM t WHERE u.i = t.i)) AS _s1 ON _s1._k2 = t.i;
+
+-- Two keys; what is cheap around the subquery is asked first.
+SELECT i FROM t WHERE i < 9 AND EXISTS (SELECT 1 FROM u WHERE u.i = t.i AND t.p = u.b AND f(u.b) = 'x');
+SELECT t.i FROM t LEFT JOIN (SELECT DISTINCT u.i AS _k2, u.b AS _k3 FROM u WHERE f(u.b) = 'x' AND EXISTS(SELECT 1 AS one FROM t WHERE t.i < 9 AND u.i = t.i AND u.b = t.p)) AS _s1 ON _s1._k2 = t.i AND _s1._k3 = t.p WHERE t.i < 9 AND NOT _s1._k2 IS NULL;
+
+-- A name that means another table within.
+SELECT t.i FROM t JOIN u ON t.i = u.i WHERE EXISTS (SELECT 1 FROM u WHERE u.i = t.i AND f(u.b) = 'x');
+SELECT t.i FROM t JOIN u ON t.i = u.i LEFT JOIN (SELECT DISTINCT u.i AS _k2 FROM u WHERE f(u.b) = 'x') AS _s1 ON _s1._k2 = t.i WHERE NOT _s1._k2 IS NULL;
+
+-- IN, where unknown is as good as false.
+SELECT i FROM t WHERE p IN (SELECT f(u.b) FROM u WHERE u.i = t.i);
+SELECT t.i FROM t LEFT JOIN (SELECT DISTINCT u.i AS _k2, f(u.b) AS _k3 FROM u WHERE EXISTS(SELECT 1 AS one FROM t WHERE u.i = t.i)) AS _s1 ON _s1._k2 = t.i AND _s1._k3 = t.p WHERE NOT _s1._k2 IS NULL;
+
+SELECT i FROM t WHERE i IN (SELECT u.i FROM u WHERE f(t.p) = u.b);
+SELECT t.i FROM t LEFT JOIN (SELECT DISTINCT u.b AS _k2, u.i AS _k3 FROM u WHERE EXISTS(SELECT 1 AS one FROM t WHERE u.i = t.i)) AS _s1 ON _s1._k2 = f(t.p) AND _s1._k3 = t.i WHERE NOT _s1._k2 IS NULL;
+
+SELECT i FROM t WHERE i NOT IN (SELECT u.i FROM u WHERE u.b = t.p AND f(u.b) = 'x');
+UNCHANGED;
+
+SELECT i FROM t WHERE i IN (SELECT u.i FROM u WHERE u.b = t.p AND f(u.b) = 'x') OR i = 7;
+UNCHANGED;
+
+-- A value: COUNT of no rows is 0, other aggregates are NULL.
+SELECT (SELECT max(f(u.b)) FROM u WHERE u.i = t.i) FROM t;
+SELECT CASE WHEN _s1._k2 IS NULL THEN (NULL) ELSE _s1._v3 END AS max FROM t LEFT JOIN (SELECT u.i AS _k2, MAX(f(u.b)) AS _v3 FROM u WHERE EXISTS(SELECT 1 AS one FROM t WHERE u.i = t.i) GROUP BY u.i) AS _s1 ON _s1._k2 = t.i;
+
+SELECT i, (SELECT count(f(u.b)) + 1 FROM u WHERE u.i = t.i) AS n FROM t ORDER BY n DESC, i;
+SELECT t.i, CASE WHEN _s1._k2 IS NULL THEN (0 + 1) ELSE _s1._v3 END AS n FROM t LEFT JOIN (SELECT u.i AS _k2, count(f(u.b)) + 1 AS _v3 FROM u WHERE EXISTS(SELECT 1 AS one FROM t WHERE u.i = t.i) GROUP BY u.i) AS _s1 ON _s1._k2 = t.i ORDER BY n DESC, i;
+
+SELECT i, (SELECT coalesce(max(f(u.b)), 'none') FROM u WHERE u.i = t.i) AS n FROM t WHERE i < 5;
+SELECT t.i, CASE WHEN _s1._k2 IS NULL THEN (coalesce(NULL, 'none')) ELSE _s1._v3 END AS n FROM t LEFT JOIN (SELECT u.i AS _k2, coalesce(MAX(f(u.b)), 'none') AS _v3 FROM u WHERE EXISTS(SELECT 1 AS one FROM t WHERE t.i < 5 AND u.i = t.i) GROUP BY u.i) AS _s1 ON _s1._k2 = t.i WHERE t.i < 5;
+
+SELECT p, count(*) FROM t WHERE (SELECT count(*) FROM u WHERE u.i = t.i AND f(u.b) = 'x') = 0 GROUP BY p;
+SELECT t.p, count(*) FROM t LEFT JOIN (SELECT u.i AS _k2, count(*) AS _v3 FROM u WHERE f(u.b) = 'x' AND EXISTS(SELECT 1 AS one FROM t WHERE u.i = t.i) GROUP BY u.i) AS _s1 ON _s1._k2 = t.i WHERE CASE WHEN _s1._k2 IS NULL THEN (0) ELSE _s1._v3 END = 0 GROUP BY t.p;
+
+-- A value of several rows, groups around the value, a call over the aggregate, other comparisons.
+SELECT (SELECT f(u.b) FROM u WHERE u.i = t.i) FROM t WHERE i = 3;
+UNCHANGED;
+
+SELECT p, (SELECT max(f(u.b)) FROM u WHERE u.b = t.p) FROM t GROUP BY p;
+UNCHANGED;
+
+SELECT i, (SELECT f(max(u.b)) FROM u WHERE u.i = t.i) AS y FROM t;
+UNCHANGED;
+
+SELECT i FROM t WHERE EXISTS (SELECT 1 FROM u WHERE u.i < t.i AND f(u.b) = 'x');
+UNCHANGED;
+
+SELECT i FROM t WHERE EXISTS (SELECT 1 FROM u WHERE u.i = t.i AND f(u.b || t.p) = 'x');
+UNCHANGED;
+
+-- ON of a join.
+SELECT t.i FROM t LEFT JOIN u ON t.i = u.i AND EXISTS (SELECT 1 FROM u AS w WHERE w.i = t.i AND f(w.b) = 'x');
+UNCHANGED;
+
+-- No correlation, no call.
+SELECT i FROM t WHERE EXISTS (SELECT 1 FROM u WHERE f(u.b) = 'x');
+UNCHANGED;
+
+SELECT i FROM t WHERE EXISTS (SELECT 1 FROM u WHERE u.i = t.i) AND f(p) = 'x';
+UNCHANGED;
