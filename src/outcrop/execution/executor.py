@@ -132,13 +132,19 @@ def rows_failed(failures: Failures) -> RowsFailed:
     return RowsFailed(
         f"{failures.count} model {calls} gave no answer; {lines[0]}",
         detail="\n".join(lines),
-        hint=" ".join(
-            [
-                *dict.fromkeys(hints),
-                "Every other answer is kept: running the statement again pays for the failed "
-                "calls alone. SET outcrop.on_error TO null; gives NULL for them instead.",
-            ]
-        ),
+        hint=" ".join([*dict.fromkeys(hints), _rerun(failures), _GIVE_NULL]),
+    )
+
+
+_GIVE_NULL = "SET outcrop.on_error TO null; gives NULL for them instead."
+
+
+def _rerun(failures: Failures) -> str:
+    """Say what running the statement again would pay for."""
+    if failures.answered == failures.count:
+        return "All answers are kept: running the statement again pays nothing and fails alike."
+    return (
+        "Every other answer is kept: running the statement again pays for the failed calls alone."
     )
 
 

@@ -29,28 +29,32 @@ Answered: TypeAlias = "tuple[int, str | None]"
 
 @dataclass(frozen=True, slots=True)
 class RowFailure:
-    """A call that gave no value: the number of its first row, its prompt, and why."""
+    """A call that gave no value: the number of its first row, its prompt, and why.
+
+    `has_answer` is true where an answer came, and is journaled, that holds no value.
+    """
 
     row: int
     prompt: str
     function: str
     error: Error
+    has_answer: bool = False
 
 
 @dataclass(slots=True)
 class Failures:
     """What failed in one statement: all are counted, the first ones are named.
 
-    `count` are the rows that fail the statement, `first_row` the first of them; `nulls` are those
-    that are NULL because the user chose so; `unusable` are the answers among them that came, and
-    were paid for, but hold no value.
+    `count` are the rows that fail the statement, `first_row` the first of them, `answered` those of
+    them with an answer that holds no value; `nulls` are rows that are NULL because the user chose
+    so.
     """
 
     named: list[RowFailure] = field(default_factory=list)
     first_row: int | None = None
     count: int = 0
+    answered: int = 0
     nulls: int = 0
-    unusable: int = 0
 
     def add(self, failure: RowFailure, on_error: OnError) -> None:
         """Count a failure: as a NULL that the user chose, or as one that fails the statement."""
@@ -58,6 +62,7 @@ class Failures:
             self.nulls += 1
             return
         self.count += 1
+        self.answered += failure.has_answer
         self.first_row = min(failure.row, self.first_row or failure.row)
         if len(self.named) < _FAILURES_NAMED_MAX:
             self.named.append(failure)
@@ -101,7 +106,7 @@ class Question:
         )
         self._reader = AnswerReader(call.model)
         self._on_error = OnError(call.model.on_error or options.on_error)
-        self._rows: dict[bytes, list[tuple[int, str]]] = {}
+        self._rows: dict[bytes, tuple[Invocation, list[tuple[int, str]]]] = {}
         self._refused: list[RowFailure] = []
 
     def answers(self, calls: StatementCalls, failures: Failures) -> Iterator[Answered]:
@@ -117,28 +122,35 @@ class Question:
             total=total,
         )
         for outcome in outcomes:
-            rows = self._rows.pop(outcome.fingerprint, [])
+            invocation, rows = self._rows.pop(outcome.fingerprint)
             try:
                 if outcome.error is not None:
                     self._remember(outcome.fingerprint, outcome.error)
                     raise outcome.error
                 value = self._reader.read(outcome.response or {})
             except Error as error:  # an InternalError too is this row's alone
-                failures.unusable += outcome.error is None
+                if outcome.error is None:
+                    self._note(calls, invocation, error)
                 for row, prompt in rows:
-                    failures.add(self._failure(row, prompt, error), self._on_error)
+                    failure = self._failure(row, prompt, error, has_answer=outcome.error is None)
+                    failures.add(failure, self._on_error)
                     yield row, None
             else:
                 yield from ((row, value) for row, _ in rows)
-            yield from self._take_refused(failures)
-        yield from self._take_refused(failures)
+            yield from self._take_refused(calls, failures)
+        yield from self._take_refused(calls, failures)
 
-    def _take_refused(self, failures: Failures) -> Iterator[Answered]:
-        """Yield the rows for which nothing could be sent."""
+    def _take_refused(self, calls: StatementCalls, failures: Failures) -> Iterator[Answered]:
+        """Yield the rows for which nothing was sent."""
         refused, self._refused = self._refused, []
         for failure in refused:
+            self._note(calls, None, failure.error)
             failures.add(failure, self._on_error)
             yield failure.row, None
+
+    def _note(self, calls: StatementCalls, invocation: Invocation | None, error: Error) -> None:
+        model, function = str(self._model.name), str(self._model.function)
+        calls.note_unusable(invocation, error, model=model, function=function)
 
     def _invocations(self) -> Iterator[Invocation]:
         is_volatile = self._model.volatility is Volatility.VOLATILE
@@ -154,14 +166,16 @@ class Question:
                 if (failed := self._failed.get(invocation.fingerprint)) is not None:
                     self._refused.append(self._failure(row, arguments[0], failed))
                     continue
-                known = self._rows.setdefault(invocation.fingerprint, [])
-                known.append((row, arguments[0]))
-                if len(known) == 1:
+                _, rows = self._rows.setdefault(invocation.fingerprint, (invocation, []))
+                rows.append((row, arguments[0]))
+                if len(rows) == 1:
                     yield invocation
 
     def _remember(self, fingerprint: bytes, error: Error) -> None:
         if len(self._failed) < _FAILURES_REMEMBERED_MAX:
             self._failed[fingerprint] = error
 
-    def _failure(self, row: int, prompt: str, error: Error) -> RowFailure:
-        return RowFailure(row, prompt, str(self._model.function), error)
+    def _failure(
+        self, row: int, prompt: str, error: Error, *, has_answer: bool = False
+    ) -> RowFailure:
+        return RowFailure(row, prompt, str(self._model.function), error, has_answer)

@@ -47,7 +47,9 @@ class Counts:
     """The counters of a meter.
 
     `calls_total` is None where it is not known how many invocations there will be; `sent` counts
-    invocations, `attempts` the requests for them; `in_flight` is what the provider works on now.
+    invocations, `attempts` the requests for them; `unusable` answers came and hold no value, and
+    `unasked` rows were such that nothing could be asked of them;
+    `in_flight` is what the provider works on now.
     """
 
     calls_total: int | None = 0
@@ -55,6 +57,8 @@ class Counts:
     answered: int = 0
     reused: int = 0
     failed: int = 0
+    unusable: int = 0
+    unasked: int = 0
     sent: int = 0
     attempts: int = 0
     throttles: int = 0
@@ -213,6 +217,14 @@ class Meter:
         with self._lock:
             self._counts.failed += 1
 
+    def unusable(self, *, was_asked: bool) -> None:
+        """A row got no value: from an answer that has none, or since nothing could be asked."""
+        with self._lock:
+            if was_asked:
+                self._counts.unusable += 1
+            else:
+                self._counts.unasked += 1
+
 
 def is_truncated(response: JsonObject) -> bool:
     """Return whether the answer was cut at its limit (Converse's stopReason)."""
@@ -227,15 +239,20 @@ def total_of(meters: Sequence[Meter]) -> Counts:
     return total
 
 
+def failed_of(counts: Counts) -> int:
+    """Return how many rows or invocations got no value, for whatever cause."""
+    return counts.failed + counts.unusable + counts.unasked
+
+
 def progress_of(counts: Counts, elapsed_s: float) -> Progress:
     """Return `counts` as a user sees them while they grow."""
     done = counts.answered + counts.reused + counts.failed
     return Progress(
         calls_total=counts.calls_total,
-        done=done,
+        done=done + counts.unasked,
         sent=counts.sent,
         reused=counts.reused,
-        failed=counts.failed,
+        failed=failed_of(counts),
         in_flight=counts.in_flight,
         waiting=max(counts.asked - done - counts.in_flight, 0),
         throttles=counts.throttles,
@@ -256,7 +273,7 @@ def summary_of(counts: Counts, outcome: StatementOutcome, elapsed_s: float) -> S
         invocations=counts.asked,
         calls=counts.sent,
         reused=counts.reused,
-        failed=counts.failed,
+        failed=failed_of(counts),
         throttles=counts.throttles,
         retries=counts.retries,
         truncated=counts.truncated,
@@ -282,7 +299,7 @@ def totals_of(
         invocations=counts.asked,
         calls=counts.sent,
         reused=counts.reused,
-        failed=counts.failed,
+        failed=failed_of(counts),
         attempts=counts.attempts,
         throttles=counts.throttles,
         retries=counts.retries,

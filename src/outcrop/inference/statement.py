@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sized
 from dataclasses import dataclass
 
-from outcrop.errors import BudgetExceeded, Error, QueryCanceled
+from outcrop.errors import BudgetExceeded, Error, ProviderError, QueryCanceled
 from outcrop.inference.account import Account
 from outcrop.inference.ask import Ask
 from outcrop.inference.budget import Budget
@@ -22,7 +22,7 @@ from outcrop.inference.meter import (
     total_of,
 )
 from outcrop.inference.policy import CallPolicy, Outcome
-from outcrop.inference.records import NewStatement, StatementOutcome
+from outcrop.inference.records import CallStatus, NewCall, NewStatement, StatementOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,38 @@ class Statement:
         except Error as error:
             self._error = error
             raise
+
+    def note_unusable(
+        self, invocation: Invocation | None, error: Error, *, model: str, function: str
+    ) -> None:
+        """Note for `sys_llm_call` that a row got no value, and why.
+
+        `invocation` is the one whose answer holds none; None where no request could be made of the
+        row. Nothing was paid for this.
+        """
+        account = self._account(model, function)
+        account.meter.unusable(was_asked=invocation is not None)
+        if not account.is_open:
+            asyncio.run_coroutine_threadsafe(account.open(), self._runtime.loop).result()
+        self._runtime.journal.put_unusable(
+            NewCall(
+                statement_id=account.statement_id,
+                fingerprint=b"" if invocation is None else invocation.fingerprint,
+                provider="" if invocation is None else invocation.provider,
+                model_id="" if invocation is None else invocation.model_id,
+                status=CallStatus.UNUSABLE,
+                attempts=0,
+                throttles=0,
+                retries=0,
+                possibly_paid=0,
+                usage=None,
+                cost_usd=None,
+                started_at=self._runtime.clock.wall(),
+                duration_ms=0,
+                error_code=error.code if isinstance(error, ProviderError) else type(error).__name__,
+                error_message=error.message,
+            )
+        )
 
     def cancel(self, error: QueryCanceled | None = None) -> None:
         """Stop asking: `ask` raises QueryCanceled at once, from whichever thread this is called.
