@@ -434,7 +434,11 @@ class QueryWriter:
         kind = self._random.choice((INT, TEXT))
         source = self._source(_DEPTH_MAX)
         item = self._value_of(kind, source.values, _DEPTH_MAX)
-        sql = f"(SELECT {item.sql} FROM {source.sql}{self._where(source.values, _DEPTH_MAX)})"
+        where = self._where(source.values, _DEPTH_MAX)
+        if self._chance(0.3):
+            match = f"{self._column(source.values, INT)} = {self._column(values, INT)}"
+            where = f"{where} AND {match}" if where else f" WHERE {match}"
+        sql = f"(SELECT {item.sql} FROM {source.sql}{where})"
         if self._chance(0.3):
             return f"{self._maybe_not()}EXISTS {sql}"
         needle = self._value_of(kind, values, _DEPTH_MAX)
@@ -495,6 +499,10 @@ class QueryWriter:
         if not fitting or self._chance(0.1):
             return self._random.choice(_LITERALS[kind])
         return self._random.choice(fitting)
+
+    def _column(self, values: Sequence[Value], kind: str) -> str:
+        fitting = [value.sql for value in values if value.kind == kind and "(" not in value.sql]
+        return self._random.choice(fitting or _LITERALS[kind])
 
     def _comparison(self) -> str:
         return self._random.choice(("=", "=", "<>", "<", ">="))

@@ -15,6 +15,7 @@ import duckdb
 import pytest
 
 from outcrop.config import parse_config
+from outcrop.errors import FeatureNotSupported
 from outcrop.session import Result, Session
 from outcrop.warehouse import Warehouse
 from tests.properties.random_queries import VIEWS, QueryWriter, RandomQuery
@@ -32,6 +33,7 @@ CASES = int(os.environ.get("OUTCROP_FUZZ_CASES", "240"))
 SEED = int(os.environ.get("OUTCROP_FUZZ_SEED", "1"))
 CASES_A_DATA_SET = 30
 STORED_EACH = 10
+_STILL_REFUSED = "in a subquery that refers to the query around it"
 _SEEDS = range(SEED, SEED + max(1, CASES // CASES_A_DATA_SET))
 
 
@@ -77,7 +79,12 @@ def test_staged_plans_give_what_sql_means(
             expected = _theirs(reference, query)
         except duckdb.InternalException:
             return  # a fault of DuckDB's own, after which it does not go on
-        assert _ours(session, query) == expected, f"seed {seed}, query {number}"
+        try:
+            assert _ours(session, query) == expected, f"seed {seed}, query {number}"
+        except FeatureNotSupported as error:
+            if _STILL_REFUSED not in error.message:
+                raise
+            continue
         if number % STORED_EACH == 0:
             assert _stored(session, query) == _stored(reference, query), f"stored: seed {seed}"
 
