@@ -6,6 +6,7 @@
       - UndefinedColumn         42703    - AmbiguousColumn        42702
       - UndefinedModel          42704    - UndefinedFunction      42883
       - UndefinedSchema         3F000    - UndefinedSetting       42704
+      - UndefinedStatement      26000
       - DuplicateObject         42710    - DatatypeMismatch       42804
       - InvalidParameter        22023    - InvalidValue           22000
       - StringTooLong           22001    - ConstraintViolated     23502
@@ -140,6 +141,12 @@ class UndefinedSetting(UserError):
     """No setting has this name."""
 
     sqlstate = "42704"
+
+
+class UndefinedStatement(UserError):
+    """No prepared statement of the session has this name."""
+
+    sqlstate = "26000"
 
 
 class DuplicateObject(UserError):

@@ -26,6 +26,7 @@ from outcrop.commands.materialized_views import (
 from outcrop.commands.merge import merge
 from outcrop.commands.models import create_external_model
 from outcrop.commands.parameters import bind_parameters
+from outcrop.commands.prepared import deallocate, prepare, statement_to_run
 from outcrop.commands.queries import run_query
 from outcrop.commands.rows import insert
 from outcrop.commands.show import apply_timezone, set_setting, show_model, show_setting_value
@@ -42,7 +43,8 @@ __all__ = ["Notice", "Result", "ResultColumn", "Session"]
 
 Command = Callable[[CommandContext, Any], Result]
 
-# What runs each statement. BEGIN, COMMIT and ROLLBACK are the session's own.
+# What runs each statement. BEGIN, COMMIT and ROLLBACK are the session's own, and EXECUTE runs the
+# statement that it names.
 COMMANDS: Mapping[type[st.Statement], Command] = {
     st.Query: run_query,
     st.Explain: explain,
@@ -65,6 +67,8 @@ COMMANDS: Mapping[type[st.Statement], Command] = {
     st.SetSetting: set_setting,
     st.Copy: copy,
     st.Maintenance: maintain,
+    st.Prepare: prepare,
+    st.Deallocate: deallocate,
 }
 
 
@@ -153,6 +157,7 @@ class Session:
         deadline = Deadline(int(self._context.settings["statement_timeout"] or 0), self.cancel)
         try:
             with deadline.translated():
+                statement = statement_to_run(self._context, statement)
                 result = COMMANDS[type(statement)](self._context, statement)
         except BaseException:
             deadline.stop()

@@ -29,6 +29,7 @@ from outcrop.planner.bind import BindOptions, bind_query
 from outcrop.planner.plan import StagedPlan
 from outcrop.planner.plan_query import plan_query
 from outcrop.sql.fragments import parse_query_text
+from outcrop.sql.statements import Prepare
 
 
 @dataclass(slots=True)
@@ -53,6 +54,7 @@ class CommandContext:
     notify: Callable[[Notice], None]
     changed: set[int] = field(default_factory=set)
     catalog_changed: bool = False
+    prepared: dict[str, Prepare] = field(default_factory=dict)
     _snapshot: CatalogSnapshot | None = None
 
     def snapshot(self) -> CatalogSnapshot:

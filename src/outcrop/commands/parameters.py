@@ -23,15 +23,40 @@ def bind_parameters(
     Raises InvalidParameter if their number or names differ, DatatypeMismatch for a value that SQL
     has no literal for.
     """
-    trees = {f.name: getattr(statement, f.name) for f in fields(statement)}
-    copies = {n: tree.copy() for n, tree in trees.items() if isinstance(tree, exp.Expr)}
-    placeholders = [p for tree in copies.values() for p in _placeholders(tree)]
+    filled, placeholders = _with_placeholders(statement)
     if isinstance(params, Mapping):
         _bind_by_name(placeholders, params)
     else:
         _bind_by_position(placeholders, params)
+    return filled
+
+
+def bind_numbered(statement: Statement, arguments: Sequence[exp.Expr]) -> Statement:
+    """Return `statement` with its parameters, `$1` and so on, replaced by expressions.
+
+    Raises InvalidParameter if there are more parameters than arguments, or fewer.
+    """
+    filled, placeholders = _with_placeholders(statement)
+    numbers = [int(p.name) if p.name.isdigit() else 0 for p in placeholders]
+    if 0 in numbers:
+        raise InvalidParameter("a prepared statement numbers its parameters: $1, $2 ...")
+    count = max(numbers, default=0)
+    if count != len(arguments):
+        raise InvalidParameter(
+            f"the statement has {count} parameters, and {len(arguments)} are given"
+        )
+    for placeholder, number in zip(placeholders, numbers, strict=True):
+        placeholder.replace(arguments[number - 1].copy())
+    return filled
+
+
+def _with_placeholders(statement: Statement) -> tuple[Statement, list[exp.Expr]]:
+    """Return a copy of `statement`, and the placeholders in it."""
+    trees = {f.name: getattr(statement, f.name) for f in fields(statement)}
+    copies = {n: tree.copy() for n, tree in trees.items() if isinstance(tree, exp.Expr)}
+    placeholders = [p for tree in copies.values() for p in _placeholders(tree)]
     changes: dict[str, Any] = dict(copies)
-    return replace(statement, **changes)
+    return replace(statement, **changes), placeholders
 
 
 def _placeholders(tree: exp.Expr) -> Iterator[exp.Expr]:

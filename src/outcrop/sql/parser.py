@@ -19,6 +19,7 @@ from outcrop.sql.grammar.drop import parse_create_schema, parse_drop
 from outcrop.sql.grammar.explain import parse_explain
 from outcrop.sql.grammar.external_models import parse_create_external_model
 from outcrop.sql.grammar.maintenance import parse_analyze, parse_vacuum
+from outcrop.sql.grammar.prepared import parse_deallocate, parse_execute, parse_prepare
 from outcrop.sql.grammar.queries import parse_select
 from outcrop.sql.grammar.settings import parse_reset, parse_set, parse_show, parse_show_model
 from outcrop.sql.grammar.tables import parse_create_table, parse_truncate
@@ -40,6 +41,10 @@ Rule = Callable[[TokenCursor], Statement]
 
 def _parse_explain(cursor: TokenCursor) -> Statement:
     return parse_explain(cursor, lambda tokens: _parse_tokens(cursor.script, tokens))
+
+
+def _parse_prepare(cursor: TokenCursor) -> Statement:
+    return parse_prepare(cursor, lambda tokens: _parse_tokens(cursor.script, tokens))
 
 
 ROUTES: Mapping[Words, Rule] = MappingProxyType(
@@ -80,11 +85,13 @@ ROUTES: Mapping[Words, Rule] = MappingProxyType(
         ("ANALYZE",): parse_analyze,
         ("ANALYSE",): parse_analyze,
         ("EXPLAIN",): _parse_explain,
+        ("PREPARE",): _parse_prepare,
+        ("EXECUTE",): parse_execute,
+        ("DEALLOCATE",): parse_deallocate,
     }
 )
 
 _LATER = "It comes with a later version."
-_PREPARED = "Pass parameters to execute() instead."
 
 UNSUPPORTED: Mapping[Words, str] = MappingProxyType(
     {
@@ -126,9 +133,6 @@ UNSUPPORTED: Mapping[Words, str] = MappingProxyType(
         ("DECLARE",): "Read the rows from execute(); they stream.",
         ("FETCH",): "Read the rows from execute(); they stream.",
         ("CLOSE",): "Read the rows from execute(); they stream.",
-        ("PREPARE",): _PREPARED,
-        ("EXECUTE",): _PREPARED,
-        ("DEALLOCATE",): _PREPARED,
         ("LOCK",): "Every transaction is a snapshot; conflicts are reported when it writes.",
         ("COMMENT",): _LATER,
         ("USE",): "A warehouse is one database; SET search_path chooses schemas.",

@@ -232,6 +232,30 @@ class Copy(Statement):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Prepare(Statement):
+    """PREPARE name [(types)] AS statement, whose parameters are $1, $2 ..."""
+
+    name: str
+    types: tuple[exp.DataType, ...]
+    statement: Statement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Execute(Statement):
+    """EXECUTE name [(values)]."""
+
+    name: str
+    arguments: tuple[exp.Expr, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deallocate(Statement):
+    """DEALLOCATE { name | ALL }; `name` is None for ALL."""
+
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Begin(Statement):
     """BEGIN or START TRANSACTION."""
 
