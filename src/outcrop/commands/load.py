@@ -36,8 +36,7 @@ def copy(context: CommandContext, statement: Copy) -> Result:
         context.notify(Notice("WARNING", f"not loaded: {error}"))
     if report.errors_total > _ERRORS_SHOWN_MAX:
         context.notify(Notice("WARNING", f"{report.errors_total} rows in all were not loaded"))
+    rows = f"{report.rows} row" + ("" if report.rows == 1 else "s")
     files = f"{report.files} file" + ("" if report.files == 1 else "s")
-    context.notify(
-        Notice("INFO", f"Load into table {table.name} completed, {report.rows} rows of {files}.")
-    )
+    context.notify(Notice("INFO", f"Load into table {table.name} completed, {rows} of {files}."))
     return Result("COPY", rowcount=report.rows)

@@ -34,6 +34,7 @@ from outcrop.execution.result import Result
 from outcrop.planner.check_calls import argument_names
 from outcrop.providers.base import RequestType
 from outcrop.sql.fragments import parse_type_text
+from outcrop.sql.functions import find_function
 from outcrop.sql.statements import CreateExternalModel
 from outcrop.sql.types import declared, from_sqlglot
 
@@ -69,6 +70,11 @@ def create_external_model(context: CommandContext, statement: CreateExternalMode
 def _check_function_is_free(
     context: CommandContext, function: QualifiedName, existing: ExternalModel | None
 ) -> None:
+    if find_function(function.name) is not None:
+        raise DuplicateObject(
+            f"function {function.name!r} is built in",
+            hint="Give the model's function another name.",
+        )
     for model in context.snapshot().models:
         if model.function == function and (existing is None or model.oid != existing.oid):
             raise DuplicateObject(

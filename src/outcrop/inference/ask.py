@@ -158,10 +158,11 @@ class Ask:
         cost = totals.cost.usd
         spent = "nothing of known price" if cost is None else f"${cost:.6f}"
         return BudgetExceeded(
-            f"{error.message}; {spent} was spent on {totals.sent:,} calls, "
-            f"{totals.answered + totals.reused:,} answers are kept, {left:,} invocations are left",
+            f"{error.message}; {spent} was spent on {_count(totals.sent, 'call')}, "
+            f"{_are(totals.answered + totals.reused, 'answer')} kept, "
+            f"{_are(left, 'invocation')} left",
             hint=error.hint
-            or f"Raise the limit and run it again: only the {left:,} that are left are paid for.",
+            or f"Raise the limit and run it again: only the {left:,} left to ask are paid for.",
         )
 
     def _count_unknown(self, source: Iterator[Invocation]) -> int:
@@ -170,3 +171,11 @@ class Ask:
         while chunk := {invocation.fingerprint for invocation in islice(source, CHUNK)}:
             unknown += len(chunk) - self._runtime.journal.count_known(tuple(chunk))
         return unknown
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _are(number: int, noun: str) -> str:
+    return f"{_count(number, noun)} {'is' if number == 1 else 'are'}"

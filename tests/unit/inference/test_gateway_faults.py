@@ -220,7 +220,7 @@ def test_a_budget_of_calls_is_never_overshot(tmp_path: Path) -> None:
             "7 answers are kept, 13 invocations are left"
         )
         assert caught.value.hint == (
-            "Raise the limit and run it again: only the 13 that are left are paid for."
+            "Raise the limit and run it again: only the 13 left to ask are paid for."
         )
         assert statement.finish().outcome is StatementOutcome.BUDGET_EXCEEDED
         ask(home.statement(max_calls=13), invocations(20))
@@ -290,7 +290,7 @@ def test_throttles_cost_no_budget_and_lost_answers_do(tmp_path: Path) -> None:
     seen: Counter[str] = Counter()
     with house(tmp_path, throttle_a_lose_b, clock=EagerClock()) as home:
         assert len(texts(ask(home.statement(max_calls=1), [invocation("a")]))) == 1
-        with pytest.raises(BudgetExceeded, match="1 invocations are left"):
+        with pytest.raises(BudgetExceeded, match="1 invocation is left"):
             ask(home.statement(max_calls=1), [invocation("b")])
         assert len(texts(ask(home.statement(max_calls=1), [invocation("b")]))) == 1
 
