@@ -31,6 +31,7 @@ from outcrop.commands.queries import run_query
 from outcrop.commands.rows import insert
 from outcrop.commands.show import apply_timezone, set_setting, show_model, show_setting_value
 from outcrop.commands.tables import create_schema, create_table, create_table_as, truncate
+from outcrop.commands.unload.run import unload
 from outcrop.commands.views import create_view
 from outcrop.errors import Error, TransactionAborted
 from outcrop.execution.deadline import Deadline
@@ -66,6 +67,7 @@ COMMANDS: Mapping[type[st.Statement], Command] = {
     st.ShowSetting: show_setting_value,
     st.SetSetting: set_setting,
     st.Copy: copy,
+    st.Unload: unload,
     st.Maintenance: maintain,
     st.Prepare: prepare,
     st.Deallocate: deallocate,

@@ -232,6 +232,16 @@ class Copy(Statement):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unload(Statement):
+    """UNLOAD ('query') TO 'target' [option ...]; its options are kept as those of COPY are."""
+
+    query: exp.Query
+    target: str
+    options: Mapping[str, str | bool]
+    option_positions: Mapping[str, Position] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prepare(Statement):
     """PREPARE name [(types)] AS statement, whose parameters are $1, $2 ..."""
 

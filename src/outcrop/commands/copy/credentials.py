@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from outcrop.errors import InvalidParameter
-from outcrop.sql.statements import Copy
+from outcrop.sql.statements import Copy, Unload
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class ObjectStoreAccess:
 
 
 def find_access(
-    statement: Copy, roles: Mapping[str, str], environ: Mapping[str, str], home: Path
+    statement: Copy | Unload, roles: Mapping[str, str], environ: Mapping[str, str], home: Path
 ) -> ObjectStoreAccess:
     """Return the access that a statement names; raises InvalidParameter for one that is amiss."""
     options = _texts(statement)
@@ -90,7 +90,7 @@ def _of_profile(
     return ObjectStoreAccess(key, secret, token, region, endpoint, f"profile {name!r}")
 
 
-def _texts(statement: Copy) -> dict[str, str]:
+def _texts(statement: Copy | Unload) -> dict[str, str]:
     return {name: value for name, value in statement.options.items() if isinstance(value, str)}
 
 

@@ -68,7 +68,7 @@ def _reading(name: str) -> Iterator[None]:
     except pa.ArrowInvalid as error:
         raise FileUnavailable(f"cannot read {name!r}: {error}") from error
     except OSError as error:
-        raise _translate(str(error), name, None) from error
+        raise translate_error(str(error), name, None) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +136,12 @@ class Sources:
             )
         access = find_access(statement, self.roles, self.environ, self.home)
         try:
-            file_system = _connect(access, bucket)
+            file_system = connect(access, bucket)
             objects = sorted(
                 _list_objects(file_system, bucket, prefix), key=lambda info: info.path.encode()
             )
         except (OSError, pa.ArrowInvalid) as error:
-            raise _translate(str(error), url, access) from error
+            raise translate_error(str(error), url, access) from error
         if not objects:
             raise _missing(url)
         return tuple(
@@ -149,7 +149,7 @@ class Sources:
         )
 
     def _find_local(self, url: str) -> tuple[SourceFile, ...]:
-        path = self.working_directory / _local_path(url)
+        path = self.working_directory / local_path(url)
         try:
             files = sorted(_local_files(path))
         except OSError as error:
@@ -184,7 +184,8 @@ def _missing(url: str) -> FileUnavailable:
 # Local files
 
 
-def _local_path(url: str) -> Path:
+def local_path(url: str) -> Path:
+    """Return the path that a local path or `file://` URL means."""
     if not url.lower().startswith("file:"):
         return Path(url).expanduser()
     parts = urlsplit(url)
@@ -209,7 +210,8 @@ def _local_files(path: Path) -> list[Path]:
 # The object store
 
 
-def _connect(access: ObjectStoreAccess, bucket: str) -> fs.S3FileSystem:
+def connect(access: ObjectStoreAccess, bucket: str) -> fs.S3FileSystem:
+    """Return the object store that has `bucket`."""
     region = access.region
     if region is None:
         region = "us-east-1" if access.endpoint_url else fs.resolve_s3_region(bucket)
@@ -243,7 +245,7 @@ def _list_objects(file_system: fs.S3FileSystem, bucket: str, prefix: str) -> Ite
             yield info
 
 
-def _translate(text: str, name: str, access: ObjectStoreAccess | None) -> Error:
+def translate_error(text: str, name: str, access: ObjectStoreAccess | None) -> Error:
     """Return our error for what Arrow said when it listed or read `name`."""
     bucket = name.removeprefix("s3://").partition("/")[0]
     who = f" (asked with {access.origin})" if access is not None and access.access_key else ""

@@ -17,7 +17,7 @@ from outcrop.sql.statements import Copy
 from outcrop.sql.tokens import TokenCursor
 
 
-class _Argument(StrEnum):
+class Argument(StrEnum):
     """What follows an option's name."""
 
     NONE = "nothing"
@@ -29,63 +29,63 @@ class _Argument(StrEnum):
     ROLE = "DEFAULT or an ARN"
 
 
-_OPTIONS: Mapping[str, _Argument] = MappingProxyType(
+_OPTIONS: Mapping[str, Argument] = MappingProxyType(
     {
         # who may read the source
-        "IAM_ROLE": _Argument.ROLE,
-        "CREDENTIALS": _Argument.STRING,
-        "ACCESS_KEY_ID": _Argument.STRING,
-        "SECRET_ACCESS_KEY": _Argument.STRING,
-        "SESSION_TOKEN": _Argument.STRING,
+        "IAM_ROLE": Argument.ROLE,
+        "CREDENTIALS": Argument.STRING,
+        "ACCESS_KEY_ID": Argument.STRING,
+        "SECRET_ACCESS_KEY": Argument.STRING,
+        "SESSION_TOKEN": Argument.STRING,
         # where and how it is stored
-        "REGION": _Argument.STRING,
-        "MANIFEST": _Argument.NONE,
-        "ENCRYPTED": _Argument.NONE,
-        "MASTER_SYMMETRIC_KEY": _Argument.STRING,
-        "GZIP": _Argument.NONE,
-        "BZIP2": _Argument.NONE,
-        "LZOP": _Argument.NONE,
-        "ZSTD": _Argument.NONE,
+        "REGION": Argument.STRING,
+        "MANIFEST": Argument.NONE,
+        "ENCRYPTED": Argument.NONE,
+        "MASTER_SYMMETRIC_KEY": Argument.STRING,
+        "GZIP": Argument.NONE,
+        "BZIP2": Argument.NONE,
+        "LZOP": Argument.NONE,
+        "ZSTD": Argument.NONE,
         # format
-        "QUOTE": _Argument.STRING,
-        "DELIMITER": _Argument.STRING,
+        "QUOTE": Argument.STRING,
+        "DELIMITER": Argument.STRING,
         # conversion
-        "ACCEPTANYDATE": _Argument.NONE,
-        "ACCEPTINVCHARS": _Argument.MAYBE_STRING,
-        "BLANKSASNULL": _Argument.NONE,
-        "DATEFORMAT": _Argument.WORD,
-        "EMPTYASNULL": _Argument.NONE,
-        "ENCODING": _Argument.WORD,
-        "ESCAPE": _Argument.NONE,
-        "EXPLICIT_IDS": _Argument.NONE,
-        "FILLRECORD": _Argument.NONE,
-        "IGNOREBLANKLINES": _Argument.NONE,
-        "IGNOREHEADER": _Argument.NUMBER,
-        "NULL": _Argument.STRING,
-        "REMOVEQUOTES": _Argument.NONE,
-        "ROUNDEC": _Argument.NONE,
-        "TIMEFORMAT": _Argument.WORD,
-        "TRIMBLANKS": _Argument.NONE,
-        "TRUNCATECOLUMNS": _Argument.NONE,
+        "ACCEPTANYDATE": Argument.NONE,
+        "ACCEPTINVCHARS": Argument.MAYBE_STRING,
+        "BLANKSASNULL": Argument.NONE,
+        "DATEFORMAT": Argument.WORD,
+        "EMPTYASNULL": Argument.NONE,
+        "ENCODING": Argument.WORD,
+        "ESCAPE": Argument.NONE,
+        "EXPLICIT_IDS": Argument.NONE,
+        "FILLRECORD": Argument.NONE,
+        "IGNOREBLANKLINES": Argument.NONE,
+        "IGNOREHEADER": Argument.NUMBER,
+        "NULL": Argument.STRING,
+        "REMOVEQUOTES": Argument.NONE,
+        "ROUNDEC": Argument.NONE,
+        "TIMEFORMAT": Argument.WORD,
+        "TRIMBLANKS": Argument.NONE,
+        "TRUNCATECOLUMNS": Argument.NONE,
         # load
-        "COMPROWS": _Argument.NUMBER,
-        "COMPUPDATE": _Argument.SWITCH,
-        "STATUPDATE": _Argument.SWITCH,
-        "MAXERROR": _Argument.NUMBER,
-        "IGNOREALLERRORS": _Argument.NONE,
-        "NOLOAD": _Argument.NONE,
+        "COMPROWS": Argument.NUMBER,
+        "COMPUPDATE": Argument.SWITCH,
+        "STATUPDATE": Argument.SWITCH,
+        "MAXERROR": Argument.NUMBER,
+        "IGNOREALLERRORS": Argument.NONE,
+        "NOLOAD": Argument.NONE,
     }
 )
 
-_FORMATS: Mapping[str, _Argument] = MappingProxyType(
+_FORMATS: Mapping[str, Argument] = MappingProxyType(
     {
-        "CSV": _Argument.NONE,
-        "JSON": _Argument.MAYBE_STRING,
-        "AVRO": _Argument.MAYBE_STRING,
-        "FIXEDWIDTH": _Argument.STRING,
-        "SHAPEFILE": _Argument.NONE,
-        "PARQUET": _Argument.NONE,
-        "ORC": _Argument.NONE,
+        "CSV": Argument.NONE,
+        "JSON": Argument.MAYBE_STRING,
+        "AVRO": Argument.MAYBE_STRING,
+        "FIXEDWIDTH": Argument.STRING,
+        "SHAPEFILE": Argument.NONE,
+        "PARQUET": Argument.NONE,
+        "ORC": Argument.NONE,
     }
 )
 
@@ -168,7 +168,7 @@ def _parse_option(cursor: TokenCursor, options: _Options) -> None:
         raise cursor.error(f"expected one of {', '.join(_FORMATS)}", known=tuple(_FORMATS))
     elif word in _OPTIONS:
         cursor.index += 1
-        options.add(word, _parse_argument(cursor, word, _OPTIONS[word]), position)
+        options.add(word, parse_argument(cursor, word, _OPTIONS[word]), position)
     elif not word:
         raise cursor.error("expected an option of COPY")
     else:
@@ -182,28 +182,29 @@ def _parse_option(cursor: TokenCursor, options: _Options) -> None:
 def _parse_format(cursor: TokenCursor, options: _Options, position: Position) -> None:
     word = cursor.expect_one_of(*_FORMATS)
     options.add("FORMAT", word, position)
-    argument = _parse_argument(cursor, word, _FORMATS[word])
+    argument = parse_argument(cursor, word, _FORMATS[word])
     if isinstance(argument, str):
         options.add(word, argument, position)
 
 
-def _parse_argument(cursor: TokenCursor, name: str, kind: _Argument) -> str | bool:
-    if kind is _Argument.NONE:
+def parse_argument(cursor: TokenCursor, name: str, kind: Argument) -> str | bool:
+    """Parse what follows the name of an option; True where nothing does."""
+    if kind is Argument.NONE:
         return True
-    if kind is _Argument.SWITCH:
+    if kind is Argument.SWITCH:
         return cursor.accept_one_of(*_SWITCH_WORDS) or True
     cursor.accept("AS")
-    if kind is _Argument.ROLE and cursor.accept("DEFAULT"):
+    if kind is Argument.ROLE and cursor.accept("DEFAULT"):
         return "default"
     text = cursor.accept_raw_string()
     if text is not None:
         return _argument_text(name, text)
     match kind:
-        case _Argument.MAYBE_STRING:
+        case Argument.MAYBE_STRING:
             return True
-        case _Argument.NUMBER:
+        case Argument.NUMBER:
             return cursor.number(f"a number for {name}")
-        case _Argument.WORD:
+        case Argument.WORD:
             return cursor.identifier_or_word(f"a value for {name}").lower()
         case _:
             raise cursor.error(f"expected {kind} for {name}, in single quotes")

@@ -1,0 +1,1 @@
+"""UNLOAD: the rows of a query, written to files or objects."""
