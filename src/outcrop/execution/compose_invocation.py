@@ -50,13 +50,15 @@ class InvocationComposer:
 
     def compose(self, arguments: Sequence[str | None], salt: str = "") -> Invocation:
         """Return the invocation for one tuple of arguments; `salt` keeps volatile rows apart."""
+        members = self._body(arguments)
         return Invocation(
             provider=self._destination.provider,
             model_id=self._destination.model_id,
             request_type=self._model.request_type,
-            body=canonical_json(self._body(arguments)),
+            body=canonical_json(members),
             max_tokens_default=self._max_tokens_default,
             salt=salt,
+            members=members,
         )
 
     def _unified_body(self, arguments: Sequence[str | None]) -> Mapping[str, Any]:

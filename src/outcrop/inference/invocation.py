@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from outcrop.providers.base import JsonObject, ProviderRequest, RequestType
@@ -19,9 +19,14 @@ FINGERPRINT_BYTES = 20
 _FORMAT = b"outcrop.invocation.1\0"
 
 
+_encode_canonically = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False
+).encode
+
+
 def canonical_json(value: object) -> str:
     """Return `value` as JSON text that is equal for equal values: sorted keys, no blanks."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _encode_canonically(value)
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,8 @@ class Invocation:
 
     `body` is canonical JSON (see `ProviderRequest.body`). `max_tokens_default` is what the runtime
     sends as the limit of the answer where the user set none; it is no part of the identity.
-    `salt` keeps invocations apart that must not share an answer (VOLATILITY VOLATILE).
+    `salt` keeps invocations apart that must not share an answer (VOLATILITY VOLATILE). `members` is
+    what `body` is the text of, where whoever made it still has it at hand.
     """
 
     provider: str
@@ -39,6 +45,7 @@ class Invocation:
     body: str
     max_tokens_default: int | None = None
     salt: str = ""
+    members: JsonObject | None = field(default=None, compare=False, repr=False)
 
     @cached_property
     def fingerprint(self) -> bytes:
@@ -52,7 +59,7 @@ class Invocation:
 
     def to_request(self, timeout_s: float) -> ProviderRequest:
         """Return the request that is sent: the body, completed by the runtime's own choices."""
-        body: JsonObject = json.loads(self.body)
+        body: JsonObject = json.loads(self.body) if self.members is None else self.members
         if self.request_type is RequestType.UNIFIED and self.max_tokens_default is not None:
             config = dict(body.get("inferenceConfig") or {})
             config.setdefault("maxTokens", self.max_tokens_default)

@@ -167,18 +167,22 @@ _UNWRITABLE = frozenset(
 _encode_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 _WINDOW_BITS_MIN, _WINDOW_BITS_MAX = 9, 15
 _MEMORY_LEVEL_MIN = 4
+_COMPRESSED_FROM_BYTES = 512
 
 
 def pack(response: JsonObject) -> bytes:
     """Return `response` as compressed JSON text; raises InternalError where it is no JSON.
 
-    The compressor's window and tables are no larger than the text needs: zlib allocates and clears
-    them first, which for a short answer takes several times as long as compressing it.
+    A short text stays as it is: compressing it would take longer than all else that is done for its
+    journaling, to save less than a line of its row. The compressor's window is no larger than the
+    text needs: zlib allocates and clears it first.
     """
     try:
         text = _encode_json(response).encode("utf-8", "surrogatepass")
     except (TypeError, ValueError, RecursionError) as error:
         raise InternalError(f"a provider's answer is no JSON: {error}") from error
+    if len(text) < _COMPRESSED_FROM_BYTES:
+        return text
     window_bits = min(max(len(text).bit_length(), _WINDOW_BITS_MIN), _WINDOW_BITS_MAX)
     memory_level = max(window_bits - 7, _MEMORY_LEVEL_MIN)
     compressor = zlib.compressobj(1, zlib.DEFLATED, window_bits, memory_level)
@@ -188,7 +192,8 @@ def pack(response: JsonObject) -> bytes:
 def unpack(packed: bytes, path: Path) -> JsonObject:
     """Return what `pack` was given; raises JournalCorrupted where `packed` is damaged."""
     try:
-        response = json.loads(zlib.decompress(packed))
+        is_plain = packed.startswith(b"{")  # no stream of zlib's begins so
+        response = json.loads(packed if is_plain else zlib.decompress(packed))
     except (zlib.error, ValueError) as error:
         raise JournalCorrupted(f"an answer in {str(path)!r} is damaged: {error}") from error
     if not isinstance(response, dict):
