@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from random import Random
 
 from sqlglot import exp
 
@@ -11,8 +12,12 @@ from outcrop.catalog.statistics import TableStatistics
 from outcrop.commands.context import CommandContext
 from outcrop.datatypes import VARCHAR
 from outcrop.errors import FeatureNotSupported
+from outcrop.execution.count_calls import CallCounter, CountOptions
+from outcrop.execution.measure_calls import MeasuringOperator
 from outcrop.execution.model_statistics import ModelSources, model_statistics
 from outcrop.execution.result import Result, ResultColumn, StoredRows
+from outcrop.execution.sample_calls import CallSampler
+from outcrop.execution.system_views import store_system_view
 from outcrop.planner.call_numbers import CallNumbers, ModelStatistics
 from outcrop.planner.explain import Statistics
 from outcrop.planner.explain import explain as explain_plan
@@ -35,20 +40,63 @@ _COLUMN = (ResultColumn("QUERY PLAN", VARCHAR),)
 
 def explain(context: CommandContext, statement: Explain) -> Result:
     """Show the plan of a statement; nothing is changed, and nothing asked unless that is wanted."""
-    if statement.mode is not ExplainMode.ESTIMATE:
-        raise FeatureNotSupported(
-            f"EXPLAIN ({statement.mode}) is not supported yet", hint="EXPLAIN alone estimates."
-        )
     plan = context.plan(_query_of(statement.statement))
     models = _model_statistics(context, plan)
     tree = explain_plan(plan, Statistics(_table_statistics(context, plan), models))
-    measured: Mapping[str, CallNumbers] = {}
-    has_actuals = False
+    measured = _measure(context, statement, plan, models)
+    has_actuals = statement.mode is ExplainMode.ANALYZE
     if statement.format is ExplainFormat.JSON:
         lines = [show_json(tree, measured, has_actuals=has_actuals)]
     else:
         lines = show_text(tree, measured, has_actuals=has_actuals)
     return Result("EXPLAIN", _COLUMN, rows=StoredRows(_COLUMN, [(line,) for line in lines]))
+
+
+def _measure(
+    context: CommandContext,
+    statement: Explain,
+    plan: StagedPlan,
+    models: Mapping[int, ModelStatistics],
+) -> Mapping[str, CallNumbers]:
+    """Return what was counted, sampled or done of each call, by its `ids`."""
+    match statement.mode:
+        case ExplainMode.COUNT:
+            return _count(context, statement, plan, models)
+        case ExplainMode.SAMPLE:
+            bounds = _count(context, statement, plan, models)
+            with context.runner.asking(plan, context.request(statement.text)) as (run, operator):
+                sampler = CallSampler(
+                    _counter(context, models),
+                    operator,
+                    bounds,
+                    statement.sample_size,
+                    Random(statement.text),  # the same text draws the same calls
+                )
+                return sampler.sample(plan, run)
+        case ExplainMode.ANALYZE:
+            with context.runner.asking(plan, context.request(statement.text)) as (run, operator):
+                meter = MeasuringOperator(context.engine, operator, context.runner.progress, models)
+                return meter.run_plan(plan, run)
+    return {}
+
+
+def _count(
+    context: CommandContext,
+    statement: Explain,
+    plan: StagedPlan,
+    models: Mapping[int, ModelStatistics],
+) -> Mapping[str, CallNumbers]:
+    for view in plan.system_views:
+        store_system_view(view, context.request(statement.text).state, context.engine)
+    return _counter(context, models).count(plan)
+
+
+def _counter(context: CommandContext, models: Mapping[int, ModelStatistics]) -> CallCounter:
+    options = CountOptions(
+        reuse_answers=bool(context.settings["outcrop.reuse_answers"]),
+        max_tokens_default=int(context.settings["outcrop.max_tokens_default"] or 1),
+    )
+    return CallCounter(context.engine, context.journal, models, options)
 
 
 def _query_of(statement: Statement) -> exp.Query:

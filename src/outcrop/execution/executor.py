@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Protocol
 
 from outcrop.engines.base import EngineSession
 from outcrop.errors import Error, RowsFailed
-from outcrop.execution.infer import InferOperator
 from outcrop.execution.question import Failures
 from outcrop.planner.plan import FillUpTo, Infer, Materialize, Stage
 from outcrop.sql.duckdb_dialect import render
@@ -24,6 +24,14 @@ _NAMED_IN_MESSAGE_MAX = 5
 _PROMPT_EXCERPT_CHARACTERS = 40
 
 
+class StageOperator(Protocol):
+    """What answers the calls of a stage: by asking, or, for EXPLAIN, by counting them."""
+
+    def run(self, stage: Infer) -> None:
+        """Store the distinct arguments of every call of `stage`, and their answers."""
+        ...
+
+
 class PlanRun:
     """One run of a plan's stages on one session of the engine."""
 
@@ -31,7 +39,7 @@ class PlanRun:
         self._engine = engine
         self._stored: set[str] = set()
 
-    def run_stages(self, stages: Sequence[Stage], operator: InferOperator) -> None:
+    def run_stages(self, stages: Sequence[Stage], operator: StageOperator) -> None:
         """Run stages in order; what fails in them is counted by the operator."""
         for stage in stages:
             match stage:
@@ -51,10 +59,10 @@ class PlanRun:
         self._stored.add(relation)
         return self._engine.materialize(relation, sql)
 
-    def _fill(self, stage: FillUpTo, operator: InferOperator) -> None:
+    def _fill(self, stage: FillUpTo, operator: StageOperator) -> None:
         """Run a stage's own stages on growing batches, until enough rows have passed them."""
         rows_total = self._count(stage.source)
-        body = _relations(stage.stages) | {stage.batch}
+        body = relations_of(stage.stages) | {stage.batch}
         query = render(stage.query)
         taken = passed = 0
         while True:
@@ -105,7 +113,7 @@ def batch_size(taken: int, passed: int, rows_wanted: int) -> int:
     return max(1, min(math.ceil(_EAGERNESS * wanted / share), BATCH_ROWS_MAX))
 
 
-def _relations(stages: tuple[Stage, ...]) -> set[str]:
+def relations_of(stages: Sequence[Stage]) -> set[str]:
     """Return the relations that stages store."""
     names: set[str] = set()
     for stage in stages:
@@ -115,7 +123,7 @@ def _relations(stages: tuple[Stage, ...]) -> set[str]:
             case Infer():
                 names |= {name for call in stage.calls for name in (call.ids, call.answers)}
             case FillUpTo():
-                names |= {stage.source, stage.relation, *_relations(stage.stages)}
+                names |= {stage.source, stage.relation, *relations_of(stage.stages)}
     return names
 
 

@@ -105,6 +105,12 @@ class StatementRunner:
             yield render(plan.result)
 
     @contextmanager
+    def asking(self, plan: StagedPlan, request: Request) -> Iterator[tuple[PlanRun, InferOperator]]:
+        """Give what runs a plan's stages, and what asks for them, for a caller who watches both."""
+        with self._run(plan, request) as run, self._operator(request) as operator:
+            yield run, operator
+
+    @contextmanager
     def _run(self, plan: StagedPlan, request: Request) -> Iterator[PlanRun]:
         for view in plan.system_views:
             store_system_view(view, request.state, self._engine)

@@ -1,0 +1,307 @@
+"""The calls that a plan would make, counted exactly, without making one.
+
+The relational part of the plan is run, and the answers that the journal has are used like any
+others. Where a later stage depends on answers that nobody has yet, what is counted there is the
+most that can come (`planner/relax_unknown.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import TypeAlias
+
+import pyarrow as pa
+from sqlglot import exp
+
+from outcrop.catalog.objects import Volatility
+from outcrop.engines.base import EngineSession
+from outcrop.errors import Error, ProviderError
+from outcrop.execution.compose_invocation import Destination, InvocationComposer
+from outcrop.execution.executor import PlanRun, relations_of
+from outcrop.execution.infer import ANSWER_SCHEMA, batched
+from outcrop.execution.read_answer import AnswerReader
+from outcrop.inference.invocation import Invocation
+from outcrop.inference.journal import LOOKUP_MAX, Journal
+from outcrop.inference.records import Answer
+from outcrop.planner.call_numbers import CallNumbers, ModelStatistics, cost_of_calls, time_of_calls
+from outcrop.planner.plan import FillUpTo, Infer, Materialize, Stage, StagedCall, StagedPlan
+from outcrop.planner.relax_unknown import Unknown, relax_unknown
+from outcrop.sql.duckdb_dialect import render
+
+Asked: TypeAlias = "tuple[Invocation, list[tuple[object, ...]]]"
+"""An invocation, and the rows (id, argument, ...) that make it."""
+Invocations: TypeAlias = "Mapping[bytes, Asked]"
+Valued: TypeAlias = "tuple[int, str | None]"
+
+
+@dataclass(slots=True)
+class CallCount:
+    """What was counted of one call; `chars` is the length of the requests that would be sent."""
+
+    rows: int = 0
+    invocations: int = 0
+    calls: int = 0
+    chars: int = 0
+    is_bound: bool = False
+
+    def numbers(self, model: ModelStatistics) -> CallNumbers:
+        """Return the count with what it comes to."""
+        input_tokens = round(self.chars * model.tokens_per_char)
+        output_tokens = round(self.calls * model.output_tokens_of_answer())
+        mean = input_tokens / self.calls if self.calls else 0.0
+        return CallNumbers(
+            rows=self.rows,
+            invocations=self.invocations,
+            calls=self.calls,
+            reused=self.invocations - self.calls,
+            input_tokens=input_tokens,
+            output_tokens=output_tokens,
+            cost_usd=cost_of_calls(model, self.calls, mean, model.output_tokens_of_answer()),
+            price_as_of=None if model.price is None else model.price.as_of,
+            time_s=time_of_calls(model, self.calls),
+            is_bound=self.is_bound,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CountOptions:
+    """What of the session's settings bears on which calls there are."""
+
+    reuse_answers: bool
+    max_tokens_default: int
+
+
+class _Unanswered(Exception):
+    """A batch of a `FillUpTo` needs an answer that nobody has: the next one cannot be known."""
+
+
+@dataclass(slots=True)
+class CallCounter:
+    """Counts the calls of one plan. `counts` are by the `ids` of each call.
+
+    It stands where the executor has the operator that asks (`run`).
+    """
+
+    engine: EngineSession
+    journal: Journal
+    models: Mapping[int, ModelStatistics]
+    options: CountOptions
+    counts: dict[str, CallCount] = field(default_factory=dict)
+    _unknown: Unknown = field(default_factory=Unknown)
+    _seen: set[bytes] = field(default_factory=set)
+    _must_be_exact: bool = False
+
+    def count(self, plan: StagedPlan) -> Mapping[str, CallNumbers]:
+        """Run the stages of a plan, and return what its calls come to."""
+        calls = list(plan.calls())
+        self._unknown.structural |= {name for c in calls for name in (c.ids, c.answers)}
+        run = PlanRun(self.engine)
+        try:
+            for stage in plan.stages:
+                self._count_stage(stage, run)
+        finally:
+            run.cleanup()
+        return {
+            call.ids: self.counts.get(call.ids, CallCount()).numbers(self.models[call.model.oid])
+            for call in calls
+        }
+
+    def _count_stage(self, stage: Stage, run: PlanRun) -> None:
+        match stage:
+            case Materialize():
+                self._store(stage, run)
+            case Infer():
+                run.run_stages([stage], self)
+            case FillUpTo():
+                self._fill(stage, run)
+
+    def _store(self, stage: Materialize, run: PlanRun) -> None:
+        relaxed = relax_unknown(stage.query, self._unknown)
+        run.run_stages([replace(stage, query=relaxed.query)], self)
+        if relaxed.columns:
+            self._unknown.columns[stage.relation] = relaxed.columns
+        if relaxed.has_more_rows:
+            self._unknown.rows.add(stage.relation)
+            if relaxed.rows_max is not None:
+                self._unknown.rows_max[stage.relation] = relaxed.rows_max
+
+    def _fill(self, stage: FillUpTo, run: PlanRun) -> None:
+        """Count batch by batch as long as all answers are there, else the calls for all rows."""
+        queries = [s.query for s in stage.stages if isinstance(s, Materialize)]
+        read = [_all_rows(stage.source), stage.query, *queries]
+        is_known = not any(self._unknown.is_read_by(query) for query in read)
+        if is_known and self._fill_exactly(stage, run):
+            return
+        rows = Materialize(stage.batch, _all_rows(stage.source))
+        for part in (rows, *stage.stages, Materialize(stage.relation, stage.query)):
+            self._count_stage(part, run)
+        self._unknown.rows.add(stage.relation)
+        self._unknown.rows_max[stage.relation] = stage.rows_wanted
+        for call in StagedPlan(stage.stages, stage.query, ()).calls():
+            self.counts[call.ids].is_bound = True
+
+    def _fill_exactly(self, stage: FillUpTo, run: PlanRun) -> bool:
+        """Run the batches, and return whether every answer was there."""
+        counts_before = {ids: replace(count) for ids, count in self.counts.items()}
+        seen_before = set(self._seen)
+        self._must_be_exact = True
+        try:
+            run.run_stages([stage], self)
+        except _Unanswered:
+            self.counts, self._seen = counts_before, seen_before
+            for name in relations_of((*stage.stages, stage)) - {stage.source}:
+                self.engine.drop(name)
+            self.engine.drop(stage.batch)
+            return False
+        finally:
+            self._must_be_exact = False
+        return True
+
+    def run(self, stage: Infer) -> None:
+        """Count the calls of a stage, and store the answers that are there."""
+        rows = _count_rows(self.engine, stage.relation)
+        for call in stage.calls:
+            self.engine.materialize(call.ids, render(call.distinct))
+            values = self._count_call(call, stage.relation, rows)
+            self.engine.load_arrow(call.answers, batched(values), ANSWER_SCHEMA)
+
+    def _count_call(self, call: StagedCall, relation: str, rows: int) -> list[Valued]:
+        """Count one call; return its answers by id, with stand-ins for those not there."""
+        count = self.counts.setdefault(call.ids, CallCount())
+        count.rows += rows
+        keys = {column.name for column in call.distinct.selects[1:]}
+        asked = list(rows_of(self.engine, f'SELECT * FROM "{call.ids}" ORDER BY id'))
+        if not keys.isdisjoint(self._unknown.columns.get(relation, frozenset())):
+            values = self._count_stand_ins(call, count, asked)
+        else:
+            values = self._count_known(call, count, asked)
+        if relation in self._unknown.rows or not keys.isdisjoint(
+            self._unknown.columns.get(relation, frozenset())
+        ):
+            count.is_bound = True
+            most = self._unknown.rows_max.get(relation)
+            if most is not None:
+                _limit(count, most)
+        return values
+
+    def _count_stand_ins(
+        self, call: StagedCall, count: CallCount, asked: Sequence[tuple[object, ...]]
+    ) -> list[Valued]:
+        model = self.models[call.model.oid]
+        count.invocations += len(asked)
+        count.calls += len(asked)
+        tokens = model.input_tokens_of(model.output_tokens_of_answer() / model.tokens_per_char)
+        count.chars += round(len(asked) * tokens / model.tokens_per_char)
+        self._unknown.columns[call.answers] = frozenset({"value"})
+        return [(_id(row), _stand_in(call, row)) for row in asked]
+
+    def _count_known(
+        self, call: StagedCall, count: CallCount, asked: Sequence[tuple[object, ...]]
+    ) -> list[Valued]:
+        values: list[Valued] = []
+        invocations = self.invocations(call, asked)
+        while chunk := dict(islice(invocations, LOOKUP_MAX)):
+            answers = self._lookup(chunk)
+            for fingerprint, (invocation, rows) in chunk.items():
+                count.invocations += 1
+                if fingerprint not in answers:
+                    is_new = fingerprint not in self._seen
+                    count.calls += is_new
+                    count.chars += len(invocation.body) if is_new else 0
+                    self._seen.add(fingerprint)
+                    values += [(_id(row), _stand_in(call, row)) for row in rows]
+                    self._note_unanswered(call)
+            values += self.read(call, answers, chunk)
+        return values
+
+    def read(
+        self, call: StagedCall, answers: Mapping[bytes, Answer], invocations: Invocations
+    ) -> Iterator[Valued]:
+        """Yield (id, value) of the answers that are there; None for one that holds no value."""
+        reader = AnswerReader(call.model)
+        for fingerprint, answer in answers.items():
+            value = _read(reader, answer)
+            yield from ((_id(row), value) for row in invocations[fingerprint][1])
+
+    def _note_unanswered(self, call: StagedCall) -> None:
+        if self._must_be_exact:
+            raise _Unanswered
+        self._unknown.columns[call.answers] = frozenset({"value"})
+
+    def _lookup(self, chunk: Invocations) -> Mapping[bytes, Answer]:
+        if not self.options.reuse_answers:
+            return {}
+        return self.journal.lookup(list(chunk))
+
+    def invocations(
+        self, call: StagedCall, asked: Sequence[tuple[object, ...]]
+    ) -> Iterator[tuple[bytes, Asked]]:
+        """Yield each distinct invocation by its fingerprint, with the rows that make it.
+
+        A row of which no request can be made fails before anything is sent: it is no call.
+        """
+        composer = InvocationComposer(
+            call.model,
+            _destination(self.models[call.model.oid]),
+            max_tokens_default=self.options.max_tokens_default,
+        )
+        is_volatile = call.model.volatility is Volatility.VOLATILE
+        found: dict[bytes, Asked] = {}
+        for row in asked:
+            salt = f"{call.ids}:{row[0]}" if is_volatile else ""
+            try:
+                invocation = composer.compose([_text(value) for value in row[1:]], salt)
+            except ProviderError:
+                continue
+            found.setdefault(invocation.fingerprint, (invocation, []))[1].append(row)
+        yield from found.items()
+
+
+def _destination(model: ModelStatistics) -> Destination:
+    return Destination(model.provider, model.model_id)
+
+
+def _limit(count: CallCount, most: int) -> None:
+    """Bring a bound down to the number of rows that there can be."""
+    if count.calls > most:
+        count.chars = round(count.chars * most / count.calls)
+        count.calls = most
+    count.invocations = min(count.invocations, most)
+    count.rows = min(count.rows, most)
+
+
+def _read(reader: AnswerReader, answer: Answer) -> str | None:
+    try:
+        return reader.read(answer.response)
+    except Error:
+        return None
+
+
+def _stand_in(call: StagedCall, row: tuple[object, ...]) -> str:
+    return f"{call.ids}:{row[0]}"
+
+
+def _id(row: tuple[object, ...]) -> int:
+    return int(str(row[0]))
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _all_rows(relation: str) -> exp.Query:
+    return exp.select("*").from_(exp.to_table(relation))
+
+
+def rows_of(engine: EngineSession, sql: str) -> Iterator[tuple[object, ...]]:
+    """Yield the rows of a query, which is read to its end first."""
+    batches: list[pa.RecordBatch] = list(engine.query(sql).batches())
+    for batch in batches:
+        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+
+
+def _count_rows(engine: EngineSession, relation: str) -> int:
+    [row] = rows_of(engine, f'SELECT count(*) FROM "{relation}"')
+    return _id(row)
