@@ -25,7 +25,7 @@ LEAST = 0.9
 
 def measure(*, is_quick: bool) -> Report:
     """Run both sides in turns."""
-    prompts, tokens, turns = (4, 8, 1) if is_quick else (16, 48, 4)
+    prompts, tokens, turns = (4, 8, 1) if is_quick else (8, 32, 10)
     config = {"settings": {"max_tokens_default": tokens}}
     server = _load(find_model(DEFAULT_MODEL))
     ours: list[float] = []
