@@ -7,6 +7,7 @@ that many times more.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
@@ -21,13 +22,15 @@ from outcrop.execution.infer import ANSWER_SCHEMA, InferOperator, batched
 from outcrop.inference.journal import LOOKUP_MAX
 from outcrop.inference.records import Answer
 from outcrop.planner.call_numbers import CallNumbers, Interval, time_of_calls
-from outcrop.planner.estimate_from_sample import Mean, mean_of, share_interval
+from outcrop.planner.estimate_from_sample import Mean, Z, mean_of, share_interval
 from outcrop.planner.model_filters import passing_query
 from outcrop.planner.plan import FillUpTo, Infer, Materialize, Stage, StagedCall, StagedPlan
 from outcrop.providers.base import TokenUsage
 from outcrop.sql.duckdb_dialect import render
 
 _BUCKETS = 1_000_000
+# How many more rows the executor asks about than a clairvoyant would (executor.batch_size).
+_OVERSHOOT = 1.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,7 @@ class CallSampler:
         share = min(1.0, stage.rows_wanted / passed) if passed else 1.0
         for call in StagedPlan(stage.stages, stage.query, ()).calls():
             if rows and (found := self._found.get(call.ids)) is not None:
-                self._found[call.ids] = _part(found, share)
+                self._found[call.ids] = _part(found, share, stage.rows_wanted)
 
     def _scale_of(self, query: exp.Query) -> _Scale:
         read = [self._scales.get(table.name) for table in query.find_all(exp.Table) if not table.db]
@@ -275,25 +278,33 @@ def _with_selectivity(numbers: CallNumbers, share: float, bounds: Interval) -> C
     return replace(numbers, selectivity=share, selectivity_interval=bounds)
 
 
-def _part(numbers: CallNumbers, share: float) -> CallNumbers:
-    """Return a part of the numbers of a call: that of the rows which are needed."""
-    bounds = numbers.selectivity_interval
-    widest = 1.0
-    if bounds is not None and numbers.selectivity and bounds.low:
-        widest = numbers.selectivity / bounds.low
-    high = min(1.0, share * widest)
+def _part(numbers: CallNumbers, share: float, rows_wanted: int) -> CallNumbers:
+    """Return a part of the numbers of a call: that of the rows which are needed.
+
+    How many rows it takes until `rows_wanted` have passed is a matter of chance, even where the
+    selectivity is known (a negative binomial distribution); that widens the interval.
+    """
+    least = most = 1.0
+    bounds, passing = numbers.selectivity_interval, numbers.selectivity
+    if bounds is not None and passing and bounds.low:
+        chance = Z * math.sqrt((1 - passing) / rows_wanted) if rows_wanted else 0.0
+        least = passing / bounds.high * max(0.0, 1 - chance)
+        most = passing / bounds.low * (1 + chance)
+    part = min(1.0, share * _OVERSHOOT)
+    high = min(1.0, part * most)
+    low = min(part, share * least)
     return replace(
         numbers,
-        rows=round(numbers.rows * share),
-        invocations=round(numbers.invocations * share),
-        calls=round(numbers.calls * share),
-        reused=None if numbers.reused is None else round(numbers.reused * share),
-        input_tokens=round(numbers.input_tokens * share),
-        output_tokens=round(numbers.output_tokens * share),
-        cost_usd=None if numbers.cost_usd is None else numbers.cost_usd * share,
-        time_s=None if numbers.time_s is None else numbers.time_s * share,
-        output_tokens_interval=_scaled(numbers.output_tokens_interval, share, high),
-        cost_interval=_scaled(numbers.cost_interval, share, high),
+        rows=round(numbers.rows * part),
+        invocations=round(numbers.invocations * part),
+        calls=round(numbers.calls * part),
+        reused=None if numbers.reused is None else round(numbers.reused * part),
+        input_tokens=round(numbers.input_tokens * part),
+        output_tokens=round(numbers.output_tokens * part),
+        cost_usd=None if numbers.cost_usd is None else numbers.cost_usd * part,
+        time_s=None if numbers.time_s is None else numbers.time_s * part,
+        output_tokens_interval=_scaled(numbers.output_tokens_interval, low, high),
+        cost_interval=_scaled(numbers.cost_interval, low, high),
     )
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from outcrop.planner.call_numbers import Interval
 
-_Z = 1.6448536269514722  # the 95th percentile of the normal distribution
+Z = 1.6448536269514722
+"""The 95th percentile of the normal distribution."""
 _T_OF_FEW = (6.3138, 2.9200, 2.3534, 2.1318)  # Student's, for 1 to 4 degrees of freedom
 
 
@@ -16,7 +17,7 @@ def t_quantile(degrees: int) -> float:
     """Return the 95th percentile of Student's t (Abramowitz and Stegun, 26.7.5)."""
     if degrees <= len(_T_OF_FEW):
         return _T_OF_FEW[degrees - 1]
-    z = _Z
+    z = Z
     first = (z**3 + z) / 4
     second = (5 * z**5 + 16 * z**3 + 3 * z) / 96
     return z + first / degrees + second / degrees**2
@@ -33,7 +34,7 @@ def share_interval(passed: float, sampled: float, population: float) -> Interval
     """Return the bounds of a share, of which `passed` of `sampled` were seen (Wilson, 1927)."""
     if not sampled:
         return Interval(0.0, 1.0)
-    share, z = passed / sampled, _Z
+    share, z = passed / sampled, Z
     center = (share + z * z / (2 * sampled)) / (1 + z * z / sampled)
     spread = share * (1 - share) / sampled + z * z / (4 * sampled * sampled)
     half = z * math.sqrt(spread) / (1 + z * z / sampled)
