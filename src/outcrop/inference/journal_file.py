@@ -167,14 +167,14 @@ _UNWRITABLE = frozenset(
 _encode_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 _WINDOW_BITS_MIN, _WINDOW_BITS_MAX = 9, 15
 _MEMORY_LEVEL_MIN = 4
-_COMPRESSED_FROM_BYTES = 512
+_COMPRESSED_FROM_BYTES = 2_048
 
 
 def pack(response: JsonObject) -> bytes:
     """Return `response` as compressed JSON text; raises InternalError where it is no JSON.
 
     A short text stays as it is: compressing it would take longer than all else that is done for its
-    journaling, to save less than a line of its row. The compressor's window is no larger than the
+    journaling, to save less than a page of its file. The compressor's window is no larger than the
     text needs: zlib allocates and clears it first.
     """
     try:
