@@ -20,6 +20,10 @@ def closing_notice(summary: Summary, failures: Failures) -> Notice:
         _cost(summary),
         f"{summary.elapsed_s:.1f} s",
     ]
+    if summary.possibly_paid:
+        parts.insert(
+            3, f"{_count(summary.possibly_paid, 'request')} possibly paid without an answer"
+        )
     if summary.truncated:
         parts.insert(3, f"{_count(summary.truncated, 'answer')} cut at the token limit")
     return Notice("NOTICE", ", ".join(parts), hint=_hint(summary))

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from outcrop.engines.base import EngineSession
-from outcrop.errors import Error, RowsFailed
+from outcrop.errors import Error, RowsFailed, TransientProviderError
 from outcrop.execution.question import Failures
 from outcrop.planner.plan import FillUpTo, Infer, Materialize, Stage
 from outcrop.sql.duckdb_dialect import render
@@ -129,7 +129,7 @@ def relations_of(stages: Sequence[Stage]) -> set[str]:
 
 def rows_failed(failures: Failures) -> RowsFailed:
     """Return the error that names the rows that failed, with their causes."""
-    named = failures.named[:_NAMED_IN_MESSAGE_MAX]
+    named = sorted(failures.named, key=lambda failure: failure.row)[:_NAMED_IN_MESSAGE_MAX]
     lines = [
         f"row {f.row} ({_excerpt(f.prompt)!r}): {f.function}: {f.error.message}" for f in named
     ]
@@ -137,6 +137,8 @@ def rows_failed(failures: Failures) -> RowsFailed:
         lines.append(f"and {failures.count - len(named)} more; sys_llm_call lists them")
     calls = "call" if failures.count == 1 else "calls"
     hints = [f.error.hint for f in named if f.error.hint]
+    if any(isinstance(f.error, TransientProviderError) for f in named):
+        hints.append("SET outcrop.retry_timeout TO '1h'; tries throttled calls for longer.")
     return RowsFailed(
         f"{failures.count} model {calls} gave no answer; {lines[0]}",
         detail="\n".join(lines),
