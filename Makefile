@@ -21,6 +21,10 @@ APT_TEST := git
 # pytest takes more arguments from here: make test ARGS="tests/slt -x"
 ARGS ?=
 
+# The differential fuzzer's: how many queries, and where the numbers of its random data begin.
+CASES ?= 20000
+SEED ?= 0
+
 # $(call pip,what is said,arguments): pip writes to a log, of which the end is shown if pip fails.
 define pip
 	@echo "$(1)"
@@ -28,7 +32,7 @@ define pip
 	  || { echo "pip failed; the end of $(VENV)/pip.log:" >&2; tail -n 40 $(VENV)/pip.log >&2; exit 1; }
 endef
 
-.PHONY: help demo test check lint format bench clean run-packages test-packages models
+.PHONY: help demo test check fuzz lint format bench clean run-packages test-packages models
 
 help: ## Say what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +48,10 @@ check: lint ## Format, lint, types, import contracts, then all tests: what CI ru
 
 bench: $(BIN)/.dev run-packages models ## Print the benchmark tables
 	@$(BIN)/python -m benchmarks
+
+fuzz: $(BIN)/.dev ## Compare random queries with plain SQL for long; CASES= and SEED= choose them
+	@OUTCROP_FUZZ_CASES=$(CASES) OUTCROP_FUZZ_SEED=$(SEED) \
+	  $(BIN)/python -m pytest tests/properties/test_planner_differential.py --timeout 0 $(ARGS)
 
 lint: $(BIN)/.dev
 	$(BIN)/ruff format --check .
