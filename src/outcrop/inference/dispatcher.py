@@ -33,6 +33,9 @@ from outcrop.providers.base import Completion, TokenUsage
 
 logger = logging.getLogger("outcrop.inference")
 
+HAND_OVER_S = 0.005
+IN_FLIGHT_FEW = 8
+
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
@@ -163,9 +166,14 @@ class Dispatcher:
             heir.enqueue([flight])
 
     def _put(self, outcome: Outcome) -> None:
-        """Hand an outcome to the caller's thread, together with the others of this moment."""
+        """Hand an outcome to the caller's thread, together with the others of this moment.
+
+        Where many are in flight that moment is a little longer: waking the other thread for each
+        of them would cost both threads more than all else that is done for it.
+        """
         if not self._outbox:
-            self._runtime.loop.call_soon(self._hand_over)
+            delay_s = HAND_OVER_S if self._working > IN_FLIGHT_FEW else 0.0
+            self._runtime.loop.call_later(delay_s, self._hand_over)
         self._outbox.append(outcome)
 
     def _hand_over(self) -> None:
@@ -250,6 +258,7 @@ class Dispatcher:
             price.as_of if price is not None else None,
             self.account.statement.user,
             self.account.statement.query_id,
+            completion.text,
         )
         call = self._call(flight, tally, CallStatus.ANSWERED, usage, cost_usd, answer=answer)
         if not await self._is_stored(flight, call):

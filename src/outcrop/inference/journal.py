@@ -79,7 +79,11 @@ class Journal:
 
         Raises DiskFull where they are not: then the answer must not be released.
         """
-        packed = None if call.answer is None else journal_file.pack(call.answer.response)
+        packed = (
+            None
+            if call.answer is None
+            else journal_file.pack(call.answer.response, call.answer.text)
+        )
         await self._write_on_loop(PutCall(call, packed))
 
     def put_unusable(self, call: NewCall) -> None:

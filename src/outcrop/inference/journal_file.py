@@ -170,15 +170,18 @@ _MEMORY_LEVEL_MIN = 4
 _COMPRESSED_FROM_BYTES = 2_048
 
 
-def pack(response: JsonObject) -> bytes:
+def pack(response: JsonObject, text: bytes | None = None) -> bytes:
     """Return `response` as compressed JSON text; raises InternalError where it is no JSON.
+
+    `text` is its JSON text, where whoever read it still has it.
 
     A short text stays as it is: compressing it would take longer than all else that is done for its
     journaling, to save less than a page of its file. The compressor's window is no larger than the
     text needs: zlib allocates and clears it first.
     """
     try:
-        text = _encode_json(response).encode("utf-8", "surrogatepass")
+        if text is None or not text.startswith(b"{"):
+            text = _encode_json(response).encode("utf-8", "surrogatepass")
     except (TypeError, ValueError, RecursionError) as error:
         raise InternalError(f"a provider's answer is no JSON: {error}") from error
     if len(text) < _COMPRESSED_FROM_BYTES:

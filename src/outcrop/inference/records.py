@@ -52,7 +52,8 @@ class Answer:
 class NewAnswer:
     """The answer of a call, to be stored under the call's fingerprint.
 
-    `request_chars` is the length of the request's body, from which token estimates are learned.
+    `request_chars` is the length of the request's body, from which token estimates are learned;
+    `text` is the JSON text of `response`, where it came as such.
     """
 
     response: JsonObject
@@ -60,6 +61,7 @@ class NewAnswer:
     priced_as_of: str | None
     owner: str
     query_id: str
+    text: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,12 +71,14 @@ class Completion:
 
     `response` is a Converse response (`output.message.content[]`, `stopReason`, `usage`,
     `metrics.latencyMs`) for a UNIFIED request, whatever the provider; for a RAW request it is the
-    model family's own JSON. `usage` is None where the family reports none.
+    model family's own JSON. `usage` is None where the family reports none. `text` is the JSON text
+    of `response`, where it came as such and need not be written again.
     """
 
     response: JsonObject
     usage: TokenUsage | None
     latency_ms: int
+    text: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

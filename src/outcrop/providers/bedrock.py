@@ -157,7 +157,7 @@ class BedrockProvider:
     async def _converse(self, request: ProviderRequest) -> Completion:
         reply = await self._post("converse", request)
         response = reply.json()
-        return Completion(response, usage_of(response), reply.latency_ms)
+        return Completion(response, usage_of(response), reply.latency_ms, reply.body)
 
     async def _invoke(self, request: ProviderRequest) -> Completion:
         reply = await self._post("invoke", request)
@@ -166,7 +166,7 @@ class BedrockProvider:
         if usage is None:
             family = recognize_family(request.model_id, request.body)
             usage = family.read_answer(response).usage if family else None
-        return Completion(response, usage, reply.latency_ms)
+        return Completion(response, usage, reply.latency_ms, reply.body)
 
     async def _post(self, operation: str, request: ProviderRequest) -> Reply:
         body = encode_json(request.body)
