@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -36,6 +37,7 @@ def open_session(config: Mapping[str, Any]) -> Iterator[Session]:
             session.execute("CREATE TABLE digits (d integer)")
             session.execute(f"INSERT INTO digits VALUES {DIGITS}")
             session.execute(f"CREATE TABLE numbers AS {NUMBERS}")
+            gc.freeze()  # as the command line does, for both sides of every comparison
             yield session
         finally:
             session.close()

@@ -102,10 +102,13 @@ def _bad_answer(what: str, body: bytes) -> Unavailable:
     )
 
 
+_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+
+
 def encode_json(body: JsonObject) -> bytes:
     """Return `body` as the bytes of a request; raises Rejected for what JSON cannot carry."""
     try:
-        return json.dumps(body, separators=(",", ":"), allow_nan=False).encode("ascii")
+        return _encode(body).encode("ascii")
     except (TypeError, ValueError) as error:
         raise Rejected(f"the request is no JSON: {error}", code="ValidationException") from error
 
