@@ -41,6 +41,7 @@ def open_session(config: Mapping[str, Any]) -> Iterator[Session]:
             yield session
         finally:
             session.close()
+            gc.unfreeze()
 
 
 def create_notes(session: Session, rows: int, prompt: str) -> None:

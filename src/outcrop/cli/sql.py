@@ -112,6 +112,7 @@ def open_interpreter(path: Path, messages: Messages, view: View) -> Iterator[Int
             messages.notice(Notice("NOTICE", f"made a new warehouse in {path}"))
         # What is loaded by now stays: the collector need not look through it again and again while
         # objects come and go by the thousand, which took a seventh of the time of a bulk statement.
+        # Thawed at the end, since DuckDB's bindings complain of what is not collected at exit.
         gc.freeze()
         session = warehouse.open_session(on_notice=messages.notice)
         try:
@@ -120,6 +121,7 @@ def open_interpreter(path: Path, messages: Messages, view: View) -> Iterator[Int
                 yield Interpreter(session, foreground, messages, sys.stdout, terminal, view)
         finally:
             session.close()
+            gc.unfreeze()
 
 
 def _scripts(options: argparse.Namespace) -> list[str]:
