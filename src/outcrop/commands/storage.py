@@ -32,14 +32,12 @@ def physical_type(datatype: DataType) -> str:
     return TYPES[datatype.kind].duckdb
 
 
-def create_storage(
-    context: CommandContext, relation: Relation, primary_key: tuple[str, ...] = ()
-) -> None:
+def create_storage(context: CommandContext, relation: Relation) -> None:
     """Create the engine's table of a relation, empty.
 
     The length of CHAR and VARCHAR is in bytes, and a longer value is an error (Redshift developer
-    guide, "Character types"), which a CHECK holds. A primary key is kept for information alone,
-    as Redshift does; NOT NULL is enforced.
+    guide, "Character types"), which a CHECK holds. A primary key is not enforced, as in Redshift;
+    that its columns are NOT NULL is.
     """
     columns = ", ".join(_column_sql(column) for column in relation.columns)
     context.engine.execute(f"CREATE TABLE {physical_name(relation)} ({columns})")

@@ -48,7 +48,7 @@ def create_table(context: CommandContext, statement: CreateTable) -> Result:
         created_at=context.now(),
         table_attributes=statement.attributes,
     )
-    create_storage(context, table, primary_key=statement.primary_key)
+    create_storage(context, table)
     context.store.add(context.engine, table)
     context.note_catalog_change()
     return Result("CREATE TABLE")
