@@ -19,14 +19,22 @@ from outcrop.catalog.objects import Volatility
 from outcrop.engines.base import EngineSession
 from outcrop.errors import Error, ProviderError
 from outcrop.execution.compose_invocation import Destination, InvocationComposer
-from outcrop.execution.executor import PlanRun, relations_of
+from outcrop.execution.executor import PlanRun
 from outcrop.execution.infer import ANSWER_SCHEMA, batched
 from outcrop.execution.read_answer import AnswerReader
 from outcrop.inference.invocation import Invocation
 from outcrop.inference.journal import LOOKUP_MAX, Journal
 from outcrop.inference.records import Answer
 from outcrop.planner.call_numbers import CallNumbers, ModelStatistics, cost_of_calls, time_of_calls
-from outcrop.planner.plan import FillUpTo, Infer, Materialize, Stage, StagedCall, StagedPlan
+from outcrop.planner.plan import (
+    FillUpTo,
+    Infer,
+    Materialize,
+    Stage,
+    StagedCall,
+    StagedPlan,
+    relations_of,
+)
 from outcrop.planner.relax_unknown import Unknown, relax_unknown
 from outcrop.sql.duckdb_dialect import render
 

@@ -6,19 +6,16 @@ read one snapshot. Temporary relations are named per statement and dropped by `c
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from typing import Protocol
 
 from outcrop.engines.base import EngineSession
 from outcrop.errors import Error, RowsFailed, TransientProviderError
+from outcrop.execution.batches import BatchRun
 from outcrop.execution.question import Failures
 from outcrop.planner.plan import FillUpTo, Infer, Materialize, Stage
 from outcrop.sql.duckdb_dialect import render
-
-BATCH_ROWS_MAX = 65_536
-_EAGERNESS = 0.6
 
 _NAMED_IN_MESSAGE_MAX = 5
 _PROMPT_EXCERPT_CHARACTERS = 40
@@ -44,87 +41,34 @@ class PlanRun:
         for stage in stages:
             match stage:
                 case Materialize():
-                    self._store(stage.relation, render(stage.query))
+                    self.store(stage.relation, render(stage.query))
                 case Infer():
                     self.own(stage)
                     operator.run(stage)
                 case FillUpTo():
-                    self._fill(stage, operator)
+                    BatchRun(
+                        stage, self._engine, self, lambda part: self.run_stages(part, operator)
+                    ).fill()
 
     def own(self, stage: Infer) -> None:
         """Drop the relations that a stage stores when this run is over."""
         self._stored |= {name for call in stage.calls for name in (call.ids, call.answers)}
 
-    def _store(self, relation: str, sql: str) -> int:
+    def store(self, relation: str, sql: str) -> int:
+        """Store the rows of a query as a temporary relation, and return how many they are."""
         self._stored.add(relation)
         return self._engine.materialize(relation, sql)
-
-    def _fill(self, stage: FillUpTo, operator: StageOperator) -> None:
-        """Run a stage's own stages on growing batches, until enough rows have passed them."""
-        rows_total = self._count(stage.source)
-        body = relations_of(stage.stages) | {stage.batch}
-        query = render(stage.query)
-        taken = passed = 0
-        while True:
-            size = batch_size(taken, passed, stage.rows_wanted)
-            self._store(
-                stage.batch,
-                f'SELECT * FROM "{stage.source}" WHERE "{stage.row}" > {taken} '
-                f'AND "{stage.row}" <= {taken + size}',
-            )
-            self.run_stages(stage.stages, operator)
-            if taken == 0:
-                passed += self._store(stage.relation, query)
-            else:
-                passed += self._engine.execute(f'INSERT INTO "{stage.relation}" {query}')
-            taken += size
-            self._drop(body)
-            if passed >= stage.rows_wanted or taken >= rows_total:
-                return
-
-    def _count(self, relation: str) -> int:
-        rows = self._engine.query(f'SELECT count(*) FROM "{relation}"')
-        return int(next(iter(rows.batches())).column(0)[0].as_py())
 
     def cleanup(self) -> None:
         """Drop what the stages stored; in a transaction that failed, its end does that."""
         with suppress(Error):
-            self._drop(set(self._stored))
+            self.drop(set(self._stored))
 
-    def _drop(self, relations: set[str]) -> None:
+    def drop(self, relations: Collection[str]) -> None:
+        """Drop temporary relations that were stored."""
         for name in sorted(relations):
             self._engine.drop(name)
-        self._stored -= relations
-
-
-def batch_size(taken: int, passed: int, rows_wanted: int) -> int:
-    """Return how many rows to ask about next.
-
-    The share of rows that passes is estimated from those seen, as if one of two more had passed
-    (Laplace's rule of succession), so that a batch which nothing passed is followed by a larger
-    one. A batch is a little smaller than that share asks for: each round costs a latency, each row
-    beyond the last one needed costs a call. For LIMIT 5 this makes 1.09 to 1.13 times the calls of
-    a clairvoyant, in 3 to 7 rounds, for shares from 0.5 to 0.01 (means of 500 seeds).
-    """
-    wanted = rows_wanted - passed
-    if not taken:
-        return max(1, wanted)
-    share = (passed + 1) / (taken + 2)
-    return max(1, min(math.ceil(_EAGERNESS * wanted / share), BATCH_ROWS_MAX))
-
-
-def relations_of(stages: Sequence[Stage]) -> set[str]:
-    """Return the relations that stages store."""
-    names: set[str] = set()
-    for stage in stages:
-        match stage:
-            case Materialize():
-                names.add(stage.relation)
-            case Infer():
-                names |= {name for call in stage.calls for name in (call.ids, call.answers)}
-            case FillUpTo():
-                names |= {stage.source, stage.relation, *relations_of(stage.stages)}
-    return names
+        self._stored -= set(relations)
 
 
 def rows_failed(failures: Failures) -> RowsFailed:

@@ -29,7 +29,7 @@ from outcrop.providers.base import TokenUsage
 from outcrop.sql.duckdb_dialect import render
 
 _BUCKETS = 1_000_000
-# How many more rows the executor asks about than a clairvoyant would (executor.batch_size).
+# How many more rows the executor asks about than a clairvoyant would (batches.batch_size).
 _OVERSHOOT = 1.1
 
 

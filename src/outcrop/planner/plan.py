@@ -9,7 +9,7 @@ where a LIMIT stands above a model predicate.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -112,3 +112,17 @@ def _calls(stages: tuple[Stage, ...]) -> Iterator[StagedCall]:
                 yield from stage.calls
             case FillUpTo():
                 yield from _calls(stage.stages)
+
+
+def relations_of(stages: Iterable[Stage]) -> set[str]:
+    """Return the relations that stages store."""
+    names: set[str] = set()
+    for stage in stages:
+        match stage:
+            case Materialize():
+                names.add(stage.relation)
+            case Infer():
+                names |= {name for call in stage.calls for name in (call.ids, call.answers)}
+            case FillUpTo():
+                names |= {stage.source, stage.relation, *relations_of(stage.stages)}
+    return names

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from outcrop.execution.executor import BATCH_ROWS_MAX, batch_size
+from outcrop.execution.batches import BATCH_ROWS_MAX, batch_size
 
 
 def test_the_first_batch_is_what_is_wanted() -> None:
