@@ -80,7 +80,7 @@ class StatementRunner:
     def query(self, plan: StagedPlan, request: Request) -> Rows:
         """Run a plan; the rows stream from the result, whose close drops what the plan stored."""
         with ExitStack() as stack:
-            if plan.streamed_row is None:
+            if not plan.is_streamed:
                 sql = stack.enter_context(self.staged(plan, request))
                 return OwningRows(self._engine.query(sql), stack.pop_all())
             run = stack.enter_context(self._run(plan, request))
@@ -89,7 +89,7 @@ class StatementRunner:
             assert isinstance(last, Infer)
             run.run_stages(stages, operator)
             run.own(last)
-            rows = RowStream(self._engine, operator, last, plan.streamed_row, plan.result)
+            rows = RowStream(self._engine, operator, last, plan.result)
             stack.callback(rows.close)
             return OwningRows(rows, stack.pop_all())
 

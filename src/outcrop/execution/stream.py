@@ -61,13 +61,11 @@ class RowStream:
         engine: EngineSession,
         operator: InferOperator,
         stage: Infer,
-        row: str,
         result: exp.Query,
     ) -> None:
         self._engine = engine
         self._operator = operator
         self._stage = stage
-        self._row = row
         self._result = result
         self._answers: queue.Queue[tuple[int, Answered | BaseException | None]] = queue.Queue(
             _QUEUED_MAX
@@ -189,7 +187,7 @@ class RowStream:
     def _restricted(self, after: int, upto: int) -> exp.Query:
         """Return the result's query over some rows of the last stage's relation alone."""
         query = self._result.copy()
-        number = exp.column(self._row, quoted=True)
+        number = exp.column(self._stage.row, quoted=True)
         for table in list(query.find_all(exp.Table)):
             if table.name == self._stage.relation and not table.db:
                 rows = exp.select("*").from_(exp.to_table(self._stage.relation))

@@ -44,20 +44,27 @@ class StagedCall:
 
 @dataclass(frozen=True, slots=True)
 class Materialize:
-    """Store the rows of `query` as temporary relation `relation`."""
+    """Store the rows of `query` as temporary relation `relation`.
+
+    `follows` is set where `query` takes the rows of that relation of an `Infer` stage one by one,
+    in their order: what is answered there can be stored here, and asked about, before the rest is.
+    """
 
     relation: str
     query: exp.Query
+    follows: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Infer:
     """Answer `calls` for the distinct arguments in temporary relation `relation`.
 
-    The calls of one stage do not depend on each other.
+    The calls of one stage do not depend on each other. Column `row` numbers the relation's rows
+    from 1, in the order in which they leave.
     """
 
     relation: str
+    row: str
     calls: tuple[StagedCall, ...]
 
 
@@ -86,9 +93,8 @@ Stage = Materialize | Infer | FillUpTo
 class StagedPlan:
     """A statement, planned.
 
-    `streamed_row` is set where `result` takes the rows of the last `Infer` stage one by one: it is
-    the column of that stage's relation that numbers them, so that a row can leave as soon as it,
-    and all before it, are answered. `system_views` are to be filled with rows before the first
+    `is_streamed` says that `result` takes the rows of the last `Infer` stage one by one, so that a
+    row can leave as soon as it, and all before it, are answered. `system_views` are to be filled with rows before the first
     stage; `reads` are the stored relations that the statement reads, by which a materialized view
     knows when it is stale.
     """
@@ -96,7 +102,7 @@ class StagedPlan:
     stages: tuple[Stage, ...]
     result: exp.Query
     columns: tuple[OutputColumn, ...]
-    streamed_row: str | None = None
+    is_streamed: bool = False
     system_views: tuple[Relation, ...] = ()
     reads: tuple[Relation, ...] = ()
 

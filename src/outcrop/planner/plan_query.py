@@ -33,12 +33,12 @@ def plan_query(bound: BoundQuery, models: Mapping[int, ExternalModel]) -> Staged
     check_calls(query, models)
     names = Names.beside(query)
     stager = Stager(models, names)
-    streamed_row: str | None = None
+    is_streamed = False
     if has_call(query):
         refuse_unplanned_shapes(query)
         query = normalize(bound, names)
         refuse_calls_left(query)
-        query, streamed_row = stager.stage_root(query)
+        query, is_streamed = stager.stage_root(query)
     else:
         query = _apply_semantics(query, bound)
     return StagedPlan(
@@ -48,7 +48,7 @@ def plan_query(bound: BoundQuery, models: Mapping[int, ExternalModel]) -> Staged
             OutputColumn(name, datatype)
             for name, datatype in zip(bound.names, bound.types, strict=True)
         ),
-        streamed_row=streamed_row,
+        is_streamed=is_streamed,
         system_views=bound.system_views,
         reads=bound.reads,
     )

@@ -33,39 +33,41 @@ class Stager:
     stages: list[Stage] = field(default_factory=list)
     _staged: dict[exp.Select, exp.Select] = field(default_factory=dict)
     _orders: dict[int, tuple[exp.Ordered, ...]] = field(default_factory=dict)
-    _rows: dict[str, str] = field(default_factory=dict)
+    _asked: set[str] = field(default_factory=set)
 
-    def stage_root(self, query: exp.Query) -> tuple[exp.Query, str | None]:
-        """Stage a statement's whole query; also return the row column if its rows can stream."""
+    def stage_root(self, query: exp.Query) -> tuple[exp.Query, bool]:
+        """Stage a statement's whole query; also tell whether its rows can stream."""
         if isinstance(query, exp.Select):
             self._sort_before_calls(query)
         query = self.stage(query)
-        return query, self._streamed_row(query)
+        last = self.stages[-1] if self.stages else None
+        return query, isinstance(last, Infer) and self._followed(query) == last.relation
 
     def _sort_before_calls(self, root: exp.Select) -> None:
-        """Have the last inference block's rows numbered in the order of the root's ORDER BY.
+        """Have the rows of the first inference block numbered in the order of the root's ORDER BY.
 
-        Then rows can leave in that order as soon as they are answered, and none is sorted later.
+        Then rows can leave in that order as soon as they are answered, and none is sorted later. A
+        key that needs an answer comes from a block above it: then that one's rows are numbered so.
         """
-        if root.args.get("limit") or not is_link(root, may_be_cut=True):
+        if root.args.get("limit") or not root.args.get("order"):
+            return
+        if not is_link(root, may_be_cut=True):
             return
         chain = chain_of(root)
-        inference = next((i for i, link in enumerate(chain) if is_inference_block(link)), None)
-        if inference is None or not root.args.get("order"):
-            return
-        order = lower_order(root, chain[1 : inference + 1])
-        if order is not None:
-            root.set("order", None)
-            self._orders[id(chain[inference])] = order
+        for index in reversed([i for i, link in enumerate(chain) if is_inference_block(link)]):
+            order = lower_order(root, chain[1 : index + 1])
+            if order is not None:
+                root.set("order", None)
+                self._orders[id(chain[index])] = order
+                return
 
-    def _streamed_row(self, query: exp.Query) -> str | None:
-        """Return the column that numbers the last stage's rows, if `query` keeps them apart."""
-        last = self.stages[-1] if self.stages else None
+    def _followed(self, query: exp.Expr) -> str | None:
+        """Return the relation of an `Infer` stage whose rows `query` takes one by one."""
         node: exp.Expr | None = query
-        while isinstance(last, Infer) and isinstance(node, exp.Select):
+        while isinstance(node, exp.Select):
             source = node.args["from_"].this if node.args.get("from_") else None
             if isinstance(source, exp.Table):
-                return self._rows.get(last.relation) if source.name == last.relation else None
+                return source.name if source.name in self._asked else None
             parts = [*node.expressions, node.args.get("where")]
             has_subquery = any(part is not None and part.find(exp.Query) for part in parts)
             if not is_link(node) or has_subquery:
@@ -168,10 +170,14 @@ class Stager:
             _join_answers(result, alias, call, (row, *keys), name)
         order = self._orders.pop(id(block), ())
         stored.append(exp.alias_(_row_number(order), row, quoted=True))
-        self._rows[relation] = row
+        self._asked.add(relation)
         rows = exp.Select(expressions=stored)
         rows.set("from_", exp.From(this=source.copy()))
-        self.stages += [Materialize(relation, rows), Infer(relation, tuple(calls))]
+        follows = None if order else self._followed(source.this)
+        self.stages += [
+            Materialize(relation, rows, follows),
+            Infer(relation, row, tuple(calls)),
+        ]
         return result.order_by(_column(row, alias), copy=False)
 
     def _call(
