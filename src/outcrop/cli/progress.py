@@ -79,8 +79,8 @@ def _pieces(progress: Progress) -> Iterator[str]:
 
 
 def _time_left(progress: Progress) -> float | None:
-    """Return the seconds that are left at the pace so far, which reused answers do not tell."""
-    paced = progress.done - progress.reused
+    """Return the seconds that are left at the pace so far, which answers at once do not tell."""
+    paced = progress.done - progress.reused - progress.repeated
     if progress.calls_total is None or paced <= 0:
         return None
     return (progress.calls_total - progress.done) * progress.elapsed_s / paced

@@ -57,7 +57,7 @@ class MeasuringOperator:
             rows=rows,
             invocations=after.done - before.done,
             calls=calls,
-            reused=after.reused - before.reused,
+            reused=_free(after) - _free(before),
             input_tokens=after.input_tokens - before.input_tokens,
             output_tokens=after.output_tokens - before.output_tokens,
             cost_usd=None if price is None and calls else cost_usd,
@@ -66,3 +66,8 @@ class MeasuringOperator:
         )
         known = self._found.get(call.ids)  # an earlier batch of the same call
         self._found[call.ids] = found if known is None else total_numbers([known, found])
+
+
+def _free(progress: Progress) -> int:
+    """Return how many answers cost nothing: others paid, or an earlier call of the plan."""
+    return progress.reused + progress.repeated

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterable
 
 from outcrop.errors import Error
 from outcrop.inference.clock import Clock
 from outcrop.inference.journal import Journal
 from outcrop.inference.meter import Meter, totals_of
-from outcrop.inference.records import NewStatement, StatementOutcome
+from outcrop.inference.records import Answer, NewStatement, StatementOutcome
 
 logger = logging.getLogger("outcrop.inference")
 
@@ -35,6 +36,14 @@ class Account:
         """The id of the row."""
         assert self._statement_id is not None, "opened before anything is sent"
         return self._statement_id
+
+    def answered_before(self, answers: Iterable[Answer]) -> None:
+        """Count answers that cost nothing now: only what others paid for is reused."""
+        query_id = self.statement.query_id
+        found = list(answers)
+        foreign = [answer for answer in found if answer.query_id != query_id]
+        self.meter.reused(foreign)
+        self.meter.repeated(len(found) - len(foreign))
 
     async def open(self) -> None:
         """Write the row, on the event loop, before the first call.

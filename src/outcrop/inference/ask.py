@@ -111,7 +111,7 @@ class Ask:
         if missing or shared:
             reused = [(flight, answers.pop(flight.fingerprint)) for flight in shared]
             self._runtime.call(self._send, missing, reused)
-        self._account.meter.reused(answers.values())
+        self._account.answered_before(answers.values())
         self._unanswered -= len(answers)
         for fingerprint, answer in answers.items():
             yield Outcome(fingerprint, answer.response, None, True, answer.usage)

@@ -146,8 +146,8 @@ class Dispatcher:
             worker.cancel()
 
     def share(self, fingerprint: bytes, answer: Answer) -> None:
-        """Take an answer that somebody else paid for."""
-        self.account.meter.reused([answer])
+        """Take an answer to what was asked elsewhere, or before."""
+        self.account.answered_before([answer])
         self._put(Outcome(fingerprint, answer.response, None, True, answer.usage))
 
     def fail(self, fingerprint: bytes, error: Error) -> None:
@@ -271,7 +271,7 @@ class Dispatcher:
                 is_payer_served = True
                 self._put(Outcome(fingerprint, response, None, False, usage))
             else:
-                waiter.share(fingerprint, Answer(response, usage, cost_usd))
+                waiter.share(fingerprint, Answer(response, usage, cost_usd, answer.query_id))
 
     async def _failed(self, flight: Flight, tally: Tally, error: Error) -> None:
         status = CallStatus.POSSIBLY_PAID if tally.possibly_paid else CallStatus.FAILED

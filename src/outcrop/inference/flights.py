@@ -36,7 +36,7 @@ class Waiter(Protocol):
         ...
 
     def share(self, fingerprint: bytes, answer: Answer) -> None:
-        """Take an answer that somebody else paid for."""
+        """Take an answer to what was asked elsewhere, or before."""
         ...
 
     def fail(self, fingerprint: bytes, error: Error) -> None:

@@ -156,12 +156,14 @@ class Journal:
         """Yield the rows of `sys_llm_detail`, oldest first, as of now."""
         return self._stream(journal_sql.SELECT_DETAILS, journal_sql.statement_detail)
 
-    def _answer(self, row: tuple[bytes, bytes, int | None, int, int, int, float | None]) -> Answer:
-        _, packed, input_tokens, output_tokens, cache_read, cache_write, cost_usd = row
+    def _answer(
+        self, row: tuple[bytes, bytes, int | None, int, int, int, float | None, str]
+    ) -> Answer:
+        _, packed, input_tokens, output_tokens, cache_read, cache_write, cost_usd, query_id = row
         usage = None
         if input_tokens is not None:
             usage = TokenUsage(input_tokens, output_tokens, cache_read, cache_write)
-        return Answer(journal_file.unpack(packed, self._path), usage, cost_usd)
+        return Answer(journal_file.unpack(packed, self._path), usage, cost_usd, query_id)
 
     def _read(self, sql: str, parameters: Sequence[object]) -> list[Any]:
         with self._reading_lock:

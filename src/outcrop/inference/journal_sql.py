@@ -71,7 +71,7 @@ ON CONFLICT (provider, model_id) DO UPDATE SET
 
 SELECT_ANSWERS = """
 SELECT fingerprint, response, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens,
-  cost_usd
+  cost_usd, query_id
 FROM answer WHERE fingerprint IN ({}) AND (?{} IS NULL OR query_id = ?{})
 """
 SELECT_KNOWN = "SELECT count(*) FROM answer WHERE fingerprint IN ({})"

@@ -49,13 +49,15 @@ class Counts:
     `calls_total` is None where it is not known how many invocations there will be; `sent` counts
     invocations, `attempts` the requests for them; `unusable` answers came and hold no value, and
     `unasked` rows were such that nothing could be asked of them;
-    `in_flight` is what the provider works on now.
+    `in_flight` is what the provider works on now; `repeated` were asked before in this statement,
+    which has paid for their answers.
     """
 
     calls_total: int | None = 0
     asked: int = 0
     answered: int = 0
     reused: int = 0
+    repeated: int = 0
     failed: int = 0
     unusable: int = 0
     unasked: int = 0
@@ -94,14 +96,16 @@ _SUMMED = tuple(
 class Progress:
     """How far a statement's model calls are.
 
-    `done` = answered + reused + failed; `waiting` were asked for and are neither done nor in
-    flight; `reused` cost nothing now, since the journal or another call in flight had the answer.
+    `done` = answered + reused + repeated + failed; `waiting` were asked for and are neither done
+    nor in flight; `reused` cost nothing, since the journal or another statement's call had the
+    answer, `repeated` nothing more, since this statement had it.
     """
 
     calls_total: int | None
     done: int
     sent: int
     reused: int
+    repeated: int
     failed: int
     in_flight: int
     waiting: int
@@ -166,7 +170,7 @@ class Meter:
             self._counts.asked += count
 
     def reused(self, answers: Iterable[Answer]) -> None:
-        """These answers came from the journal, or from a call that was in flight already."""
+        """These answers were paid for by others: they are journaled, or were in flight."""
         with self._lock:
             for answer in answers:
                 self._counts.reused += 1
@@ -175,6 +179,11 @@ class Meter:
                 if answer.usage is not None:
                     self._counts.saved_input_tokens += answer.usage.input_tokens
                     self._counts.saved_output_tokens += answer.usage.output_tokens
+
+    def repeated(self, count: int) -> None:
+        """So many invocations were such as this statement has paid for already."""
+        with self._lock:
+            self._counts.repeated += count
 
     def sending(self, *, is_first: bool) -> None:
         """A request goes out; the first one for its invocation, or another one."""
@@ -246,12 +255,13 @@ def failed_of(counts: Counts) -> int:
 
 def progress_of(counts: Counts, elapsed_s: float) -> Progress:
     """Return `counts` as a user sees them while they grow."""
-    done = counts.answered + counts.reused + counts.failed
+    done = counts.answered + counts.reused + counts.repeated + counts.failed
     return Progress(
         calls_total=counts.calls_total,
         done=done + counts.unasked,
         sent=counts.sent,
         reused=counts.reused,
+        repeated=counts.repeated,
         failed=failed_of(counts),
         in_flight=counts.in_flight,
         waiting=max(counts.asked - done - counts.in_flight, 0),
@@ -270,7 +280,7 @@ def summary_of(counts: Counts, outcome: StatementOutcome, elapsed_s: float) -> S
     """Return `counts` as the closing NOTICE tells them."""
     return Summary(
         outcome=outcome,
-        invocations=counts.asked,
+        invocations=counts.asked - counts.repeated,
         calls=counts.sent,
         reused=counts.reused,
         failed=failed_of(counts),
@@ -296,7 +306,7 @@ def totals_of(
     return StatementTotals(
         outcome=outcome,
         ended_at=ended_at,
-        invocations=counts.asked,
+        invocations=counts.asked - counts.repeated,
         calls=counts.sent,
         reused=counts.reused,
         failed=failed_of(counts),

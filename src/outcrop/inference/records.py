@@ -41,11 +41,15 @@ class StatementOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A journaled answer. `cost_usd` is what was paid for it, None where the price is unknown."""
+    """A journaled answer. `cost_usd` is what was paid for it, None where the price is unknown.
+
+    `query_id` is that of the statement which paid.
+    """
 
     response: JsonObject
     usage: TokenUsage | None
     cost_usd: float | None
+    query_id: str
 
 
 @dataclass(frozen=True, slots=True)

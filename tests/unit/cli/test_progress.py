@@ -13,6 +13,7 @@ HALF = Progress(
     done=350,
     sent=330,
     reused=50,
+    repeated=0,
     failed=1,
     in_flight=32,
     waiting=10,

@@ -6,6 +6,7 @@ import asyncio
 import heapq
 import itertools
 import json
+import uuid
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -178,11 +179,10 @@ class House:
     gateway: Gateway
     journal: Journal
     provider: InMemoryProvider
-    _ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def statement(self, policy: CallPolicy | None = None, **settings: object) -> Statement:
         chosen = policy or CallPolicy(**settings)  # type: ignore[arg-type]
-        query_id = f"q{next(self._ids)}"
+        query_id = str(uuid.uuid4())
         return self.gateway.open_statement(query_id, "ann", "SELECT f(x) FROM t", "", chosen)
 
 

@@ -81,13 +81,15 @@ def journal(path: Path):  # type: ignore[no-untyped-def]
 def test_an_answer_is_found_by_its_fingerprint(journal: Journal) -> None:
     store(journal, answered(1, {"text": "žluťoučký \ud800 漢字", "list": [1, 2.5, None, True]}))
     assert journal.lookup([key(1), key(2)]) == {
-        key(1): Answer({"text": "žluťoučký \ud800 漢字", "list": [1, 2.5, None, True]}, USAGE, 0.25)
+        key(1): Answer(
+            {"text": "žluťoučký \ud800 漢字", "list": [1, 2.5, None, True]}, USAGE, 0.25, "q1"
+        )
     }
 
 
 def test_unknown_usage_and_cost_stay_unknown(journal: Journal) -> None:
     store(journal, answered(1, usage=None, cost_usd=None))
-    assert journal.lookup([key(1)])[key(1)] == Answer({"n": 1}, None, None)
+    assert journal.lookup([key(1)])[key(1)] == Answer({"n": 1}, None, None, "q1")
 
 
 def test_only_successes_are_answers(journal: Journal) -> None:

@@ -44,7 +44,9 @@ def test_progress_adds_up() -> None:
     meter = Meter()
     meter.expect(10)
     meter.asked(10)
-    meter.reused([Answer({"stopReason": "max_tokens"}, USAGE, 0.5), Answer({}, None, None)])
+    meter.reused(
+        [Answer({"stopReason": "max_tokens"}, USAGE, 0.5, "q0"), Answer({}, None, None, "q0")]
+    )
     meter.sending(is_first=True)
     meter.refused(is_throttle=True, is_possibly_paid=False)
     meter.sending(is_first=False)
