@@ -18,6 +18,7 @@ from outcrop.commands.storage import physical_name, quoted
 from outcrop.errors import FeatureNotSupported
 from outcrop.execution.result import Result
 from outcrop.planner.blocks import Names
+from outcrop.planner.plan import StagedPlan
 from outcrop.planner.stored_rows import ROW_NUMBER, select_numbered
 from outcrop.sql.statements import Delete, Update
 
@@ -55,11 +56,21 @@ class Target:
         return exp.Column(this=exp.to_identifier(self.row, quoted=True), table=self.alias.copy())
 
 
-def update(context: CommandContext, statement: Update) -> Result:
-    """Update the rows of a table; FROM may join others.
+@dataclass(frozen=True, slots=True)
+class PlannedUpdate:
+    """The plan of an UPDATE's query, which numbers the rows of `table` in its column `row`.
 
-    Of several joined rows that match one row of the table, one gives the new values.
+    `columns` maps the table's columns to the query's.
     """
+
+    plan: StagedPlan
+    table: Relation
+    columns: dict[str, str]
+    row: str
+
+
+def plan_update(context: CommandContext, statement: Update) -> PlannedUpdate:
+    """Plan the query for the rows that an UPDATE changes, and their new values."""
     tree = statement.tree.copy()
     names = Names.beside(tree)
     target = Target.of(target_table(context, tree.this), tree.this, names)
@@ -74,28 +85,55 @@ def update(context: CommandContext, statement: Update) -> Result:
     given = [names.fresh("v") for _ in columns]
     for name, value in zip(given, values, strict=True):
         select.select(exp.alias_(value, name, quoted=True), copy=False)
-    with context.staged(context.plan(select), statement.text) as (sql, _):
-        count = write_update(
-            context, target.table, dict(zip(columns, given, strict=True)), row, sql
-        )
-    context.note_rows_changed(target.table)
+    columns_given = dict(zip(columns, given, strict=True))
+    return PlannedUpdate(context.plan(select), target.table, columns_given, row)
+
+
+def update(context: CommandContext, statement: Update) -> Result:
+    """Update the rows of a table; FROM may join others.
+
+    Of several joined rows that match one row of the table, one gives the new values.
+    """
+    planned = plan_update(context, statement)
+    with context.staged(planned.plan, statement.text) as (sql, _):
+        count = write_update(context, planned.table, planned.columns, planned.row, sql)
+    context.note_rows_changed(planned.table)
     return Result("UPDATE", rowcount=count)
 
 
-def delete(context: CommandContext, statement: Delete) -> Result:
-    """Delete rows of a table; USING may join others."""
+@dataclass(frozen=True, slots=True)
+class PlannedDelete:
+    """The plan of a DELETE's query, which gives the numbers of the rows; `is_all` are all rows.
+
+    Then the query need not be run.
+    """
+
+    plan: StagedPlan
+    table: Relation
+    is_all: bool
+
+
+def plan_delete(context: CommandContext, statement: Delete) -> PlannedDelete:
+    """Plan the query for the rows that a DELETE removes."""
     tree = statement.tree.copy()
     names = Names.beside(tree)
     table = target_table(context, tree.this)
     if not tree.args.get("where") and not _sources(tree):
-        count = context.engine.execute(f"DELETE FROM {physical_name(table)}")
+        return PlannedDelete(context.plan(exp.select("*").from_(tree.this)), table, is_all=True)
+    target = Target.of(table, tree.this, names)
+    row = exp.alias_(target.row_column(), names.fresh("w"), quoted=True)
+    return PlannedDelete(context.plan(_reading(tree, target, row)), table, is_all=False)
+
+
+def delete(context: CommandContext, statement: Delete) -> Result:
+    """Delete rows of a table; USING may join others."""
+    planned = plan_delete(context, statement)
+    if planned.is_all:
+        count = context.engine.execute(f"DELETE FROM {physical_name(planned.table)}")
     else:
-        target = Target.of(table, tree.this, names)
-        row = exp.alias_(target.row_column(), names.fresh("w"), quoted=True)
-        plan = context.plan(_reading(tree, target, row))
-        with context.staged(plan, statement.text) as (sql, _):
-            count = write_delete(context, table, sql)
-    context.note_rows_changed(table)
+        with context.staged(planned.plan, statement.text) as (sql, _):
+            count = write_delete(context, planned.table, sql)
+    context.note_rows_changed(planned.table)
     return Result("DELETE", rowcount=count)
 
 

@@ -9,7 +9,12 @@ from sqlglot import exp
 
 from outcrop.catalog.objects import RelationKind
 from outcrop.catalog.statistics import TableStatistics
+from outcrop.commands.changes import plan_delete, plan_update
 from outcrop.commands.context import CommandContext
+from outcrop.commands.materialized_views import plan_refresh
+from outcrop.commands.merge import plan_merge
+from outcrop.commands.prepared import statement_to_run
+from outcrop.commands.rows import plan_insert
 from outcrop.datatypes import VARCHAR
 from outcrop.errors import FeatureNotSupported
 from outcrop.execution.count_calls import CallCounter, CountOptions
@@ -27,20 +32,27 @@ from outcrop.sql.statements import (
     CreateMaterializedView,
     CreateTableAs,
     CreateView,
+    Delete,
     Explain,
     ExplainFormat,
     ExplainMode,
     Insert,
+    Merge,
     Query,
+    RefreshMaterializedView,
     Statement,
+    Unload,
+    Update,
 )
 
 _COLUMN = (ResultColumn("QUERY PLAN", VARCHAR),)
+_ONE_ROW = StagedPlan((), exp.select(exp.Literal.number(1)), ())
+_NOTHING = StagedPlan((), exp.select(exp.Literal.number(1)).limit(0), ())
 
 
 def explain(context: CommandContext, statement: Explain) -> Result:
     """Show the plan of a statement; nothing is changed, and nothing asked unless that is wanted."""
-    plan = context.plan(_query_of(statement.statement))
+    plan = _plan_of(context, statement_to_run(context, statement.statement))
     models = _model_statistics(context, plan)
     tree = explain_plan(plan, Statistics(_table_statistics(context, plan), models))
     measured = _measure(context, statement, plan, models)
@@ -99,18 +111,34 @@ def _counter(context: CommandContext, models: Mapping[int, ModelStatistics]) -> 
     return CallCounter(context.engine, context.journal, models, options)
 
 
-def _query_of(statement: Statement) -> exp.Query:
-    """Return the query of a statement, which is all of it that is explained."""
+def _plan_of(context: CommandContext, statement: Statement) -> StagedPlan:
+    """Return the plan that a statement runs, whatever it does with the rows."""
     match statement:
         case Query():
-            return statement.tree
-        case CreateTableAs() | CreateMaterializedView() | CreateView():
-            return statement.query
-        case Insert() if isinstance(source := statement.tree.args.get("expression"), exp.Query):
-            return source
+            return context.plan(statement.tree)
+        case CreateTableAs() | CreateMaterializedView() | CreateView() | Unload():
+            return context.plan(statement.query)
+        case Insert():
+            return plan_insert(context, statement).plan or _ONE_ROW
+        case Update():
+            return plan_update(context, statement).plan
+        case Delete():
+            return plan_delete(context, statement).plan
+        case Merge():
+            return plan_merge(context, statement).plan
+        case RefreshMaterializedView(is_cascade=False):
+            view = context.relation(statement.name, kind=RelationKind.MATERIALIZED_VIEW)
+            return plan_refresh(context, view) or _NOTHING
+        case RefreshMaterializedView():
+            raise FeatureNotSupported(
+                "EXPLAIN takes the refresh of one view, not of those that it reads as well",
+                hint="Explain REFRESH MATERIALIZED VIEW without CASCADE, view by view.",
+                position=statement.position,
+            )
     raise FeatureNotSupported(
-        "EXPLAIN takes a query, or a statement that stores the rows of one",
-        hint="Explain a SELECT that reads the same rows and makes the same calls.",
+        "EXPLAIN takes a query, or a statement that does something with the rows of one",
+        hint="Those are CREATE TABLE AS, CREATE [MATERIALIZED] VIEW, INSERT, UPDATE, DELETE, "
+        "MERGE, UNLOAD, REFRESH MATERIALIZED VIEW, and EXECUTE of any of these.",
         position=statement.position,
     )
 

@@ -57,6 +57,14 @@ def refresh_materialized_view(
     return Result("REFRESH")
 
 
+def plan_refresh(context: CommandContext, view: Relation) -> StagedPlan | None:
+    """Plan the query of a materialized view; None, and a notice, where it is up to date."""
+    if not context.store.is_stale(context.engine, view):
+        context.notify(Notice("INFO", f"Materialized view {view.name} is already up to date."))
+        return None
+    return context.plan(parse_query_text(view.definition or ""))
+
+
 def refresh(
     context: CommandContext, view: Relation, text: str, *, is_cascade: bool = False
 ) -> None:
@@ -66,10 +74,9 @@ def refresh(
             is_view = source.kind is RelationKind.MATERIALIZED_VIEW
             if is_view and source.oid in view.depends_on:
                 refresh(context, source, text, is_cascade=True)
-    if not context.store.is_stale(context.engine, view):
-        context.notify(Notice("INFO", f"Materialized view {view.name} is already up to date."))
+    plan = plan_refresh(context, view)
+    if plan is None:
         return
-    plan = context.plan(parse_query_text(view.definition or ""))
     with context.staged(plan, text) as (sql, _):
         refreshed = replace(view, depends_on=_versions(context, plan))
         context.engine.execute(f"DELETE FROM {physical_name(view)}")

@@ -20,6 +20,7 @@ from outcrop.commands.storage import physical_name, quoted
 from outcrop.errors import FeatureNotSupported, InvalidValue, SqlSyntaxError
 from outcrop.execution.result import Result
 from outcrop.planner.blocks import Names
+from outcrop.planner.plan import StagedPlan
 from outcrop.sql.nodes import position_of
 from outcrop.sql.statements import Merge
 
@@ -37,8 +38,22 @@ class _Actions:
     values: list[exp.Expr] = field(default_factory=list)
 
 
-def merge(context: CommandContext, statement: Merge) -> Result:
-    """Update or delete the rows of a table that match those of a source, insert those missing."""
+@dataclass(frozen=True, slots=True)
+class PlannedMerge:
+    """The plan of a MERGE's query: the rows of its source, each with the row that it matches.
+
+    The query numbers the rows of `table` in its column `row`; `joined` is where its own are stored.
+    """
+
+    plan: StagedPlan
+    table: Relation
+    actions: _Actions
+    row: str
+    joined: str
+
+
+def plan_merge(context: CommandContext, statement: Merge) -> PlannedMerge:
+    """Plan the query that joins the source of a MERGE with its target."""
     tree = statement.tree.copy()
     names = Names.beside(tree)
     table = target_table(context, tree.this)
@@ -49,14 +64,20 @@ def merge(context: CommandContext, statement: Merge) -> Result:
     query = query.from_(tree.args["using"]).join(
         target.source, on=tree.args["on"], join_type="left", copy=False
     )
-    with context.staged(context.plan(query), statement.text) as (sql, _):
-        context.engine.materialize(joined, sql)
+    return PlannedMerge(context.plan(query), table, actions, row, joined)
+
+
+def merge(context: CommandContext, statement: Merge) -> Result:
+    """Update or delete the rows of a table that match those of a source, insert those missing."""
+    planned = plan_merge(context, statement)
+    with context.staged(planned.plan, statement.text) as (sql, _):
+        context.engine.materialize(planned.joined, sql)
     try:
-        _check_unique(context, table, joined, row)
-        count = _write(context, table, actions, joined, row)
+        _check_unique(context, planned)
+        count = _write(context, planned)
     finally:
-        context.engine.drop(joined)
-    context.note_rows_changed(table)
+        context.engine.drop(planned.joined)
+    context.note_rows_changed(planned.table)
     return Result("MERGE", rowcount=count)
 
 
@@ -123,26 +144,25 @@ def _add(
     return given
 
 
-def _check_unique(context: CommandContext, table: Relation, joined: str, row: str) -> None:
+def _check_unique(context: CommandContext, planned: PlannedMerge) -> None:
     """Raise InvalidValue, as Redshift does, if a row of the target is matched twice."""
-    name = quoted(row)
+    name = quoted(planned.row)
     rows = context.engine.query(
-        f"SELECT count({name}) > count(DISTINCT {name}) FROM {quoted(joined)}"
+        f"SELECT count({name}) > count(DISTINCT {name}) FROM {quoted(planned.joined)}"
     )
     has_duplicates = bool(next(iter(rows.batches())).column(0)[0].as_py())
     rows.close()
     if has_duplicates:
         raise InvalidValue(
-            f"MERGE found several rows of its source for one row of {str(table.name)!r}",
+            f"MERGE found several rows of its source for one row of {str(planned.table.name)!r}",
             hint="Have USING give each key once, with GROUP BY or DISTINCT.",
         )
 
 
-def _write(
-    context: CommandContext, table: Relation, actions: _Actions, joined: str, row: str
-) -> int:
+def _write(context: CommandContext, planned: PlannedMerge) -> int:
+    table, actions, row = planned.table, planned.actions, planned.row
     count = 0
-    matched = f"FROM {quoted(joined)} WHERE {quoted(row)} IS NOT NULL"
+    matched = f"FROM {quoted(planned.joined)} WHERE {quoted(row)} IS NOT NULL"
     if actions.updated is not None:
         count += write_update(context, table, actions.updated, row, f"SELECT * {matched}")
     if actions.is_deleting:
@@ -152,6 +172,6 @@ def _write(
         values = ", ".join(quoted(value) for value in actions.inserted.values())
         count += context.engine.execute(
             f"INSERT INTO {physical_name(table)} ({columns}) "
-            f"SELECT {values} FROM {quoted(joined)} WHERE {quoted(row)} IS NULL"
+            f"SELECT {values} FROM {quoted(planned.joined)} WHERE {quoted(row)} IS NULL"
         )
     return count

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sqlglot import exp
 
 from outcrop.catalog.objects import Relation, RelationKind
@@ -14,11 +16,24 @@ from outcrop.errors import (
     suggest,
 )
 from outcrop.execution.result import Result
+from outcrop.planner.plan import StagedPlan
 from outcrop.sql.statements import Insert
 
 
-def insert(context: CommandContext, statement: Insert) -> Result:
-    """Insert the rows of VALUES or of a query, which may call models."""
+@dataclass(frozen=True, slots=True)
+class PlannedInsert:
+    """The plan of the query for the rows of an INSERT, and where they go.
+
+    `plan` is None where the one row has nothing but defaults.
+    """
+
+    plan: StagedPlan | None
+    table: Relation
+    columns: list[str]
+
+
+def plan_insert(context: CommandContext, statement: Insert) -> PlannedInsert:
+    """Plan what an INSERT takes its rows from."""
     tree = statement.tree.copy()
     target = tree.this
     table_node = target.this if isinstance(target, exp.Schema) else target
@@ -27,23 +42,27 @@ def insert(context: CommandContext, statement: Insert) -> Result:
     columns = target_columns(context, table, given)
     source = tree.args.get("expression")
     if source is None or tree.args.get("default"):
-        count = context.engine.execute(f"INSERT INTO {physical_name(table)} DEFAULT VALUES")
+        return PlannedInsert(None, table, columns)
+    plan = context.plan(_values_query(context, table, columns, source))
+    _check_width(table, columns, len(plan.columns))
+    return PlannedInsert(plan, table, columns)
+
+
+def insert(context: CommandContext, statement: Insert) -> Result:
+    """Insert the rows of VALUES or of a query, which may call models."""
+    planned = plan_insert(context, statement)
+    target = f"INSERT INTO {physical_name(planned.table)}"
+    if planned.plan is None:
+        count = context.engine.execute(f"{target} DEFAULT VALUES")
     else:
-        count = _insert_rows(context, statement, table, columns, source)
-    context.note_rows_changed(table)
+        names = ", ".join(quoted(name) for name in planned.columns)
+        with context.staged(planned.plan, statement.text) as (sql, _):
+            count = context.engine.execute(f"{target} ({names}) {sql}")
+    context.note_rows_changed(planned.table)
     return Result("INSERT", rowcount=count)
 
 
-def _insert_rows(
-    context: CommandContext,
-    statement: Insert,
-    table: Relation,
-    columns: list[str],
-    source: exp.Expr,
-) -> int:
-    query = _values_query(context, table, columns, source)
-    plan = context.plan(query)
-    width = len(plan.columns)
+def _check_width(table: Relation, columns: list[str], width: int) -> None:
     if width > len(columns):
         raise SqlSyntaxError("INSERT has more expressions than target columns")
     if width < len(columns):
@@ -55,9 +74,6 @@ def _insert_rows(
                 hint=f"Name the columns: INSERT INTO {table.name} (column, ...) ...",
             )
         )
-    names = ", ".join(quoted(name) for name in columns)
-    with context.staged(plan, statement.text) as (sql, _):
-        return context.engine.execute(f"INSERT INTO {physical_name(table)} ({names}) {sql}")
 
 
 def _values_query(
