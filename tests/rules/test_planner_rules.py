@@ -21,6 +21,7 @@ from outcrop.catalog.objects import (
     QualifiedName,
     Relation,
     RelationKind,
+    Volatility,
 )
 from outcrop.catalog.snapshot import CatalogSnapshot
 from outcrop.datatypes import INTEGER, VARCHAR, DataType
@@ -39,7 +40,7 @@ FOLDER = Path(__file__).parent / "planner"
 NORMALIZE = "normalize"
 
 _MADE_AT = datetime(2026, 1, 1, tzinfo=UTC)
-FUNCTIONS: Mapping[int, str] = {100: "f", 101: "g", 102: "s"}
+FUNCTIONS: Mapping[int, str] = {100: "f", 101: "g", 102: "s", 103: "v"}
 
 ROWS = {
     "t": (
@@ -76,6 +77,7 @@ def _model(oid: int, name: str) -> ExternalModel:
         iam_role="default",
         model_type=ModelType.LOCAL,
         model_id="a.model",
+        volatility=Volatility.VOLATILE if name == "v" else Volatility.STABLE,
     )
 
 

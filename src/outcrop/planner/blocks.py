@@ -15,6 +15,7 @@ from itertools import count
 from sqlglot import exp
 
 from outcrop.planner.model_call import has_call_in_scope
+from outcrop.sql.nodes import EngineExpression, RedshiftFunction
 
 # What makes up the relation that a block reads.
 SOURCE_CLAUSES = ("from_", "joins", "laterals", "pivots", "sample")
@@ -260,6 +261,26 @@ def is_plain(block: exp.Select) -> bool:
         or any(own_windows(part) for part in block.expressions)
         or (block.args.get("order") and own_windows(block.args["order"]))
     )
+
+
+def is_open(block: exp.Select) -> bool:
+    """Tell whether a filter above a block is the same as one in it."""
+    return is_plain(block) and not block.args.get("limit") and not block.args.get("offset")
+
+
+def has_random(node: exp.Expr) -> bool:
+    """Tell whether RANDOM() stands in `node`."""
+    return any(is_random(found) for found in node.walk())
+
+
+def is_random(node: exp.Expr) -> bool:
+    """Tell whether a node is RANDOM(), before or after it has been given the engine's name."""
+    match node:
+        case RedshiftFunction():
+            return node.name == "random"
+        case EngineExpression():
+            return node.name == "random()"
+    return False
 
 
 def has_own_call(block: exp.Select) -> bool:

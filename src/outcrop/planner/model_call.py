@@ -10,7 +10,10 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from outcrop.catalog.objects import ExternalModel
+from outcrop.catalog.objects import ExternalModel, Volatility
+
+_VOLATILE = "volatile"
+"""The key of `meta` by which the calls of a VOLATILE model are known."""
 
 
 class ModelCall(exp.Expression, exp.Func):
@@ -29,10 +32,18 @@ class ModelCall(exp.Expression, exp.Func):
         """The oid of the model that is called."""
         return int(self.this.name)
 
+    @property
+    def is_volatile(self) -> bool:
+        """Whether each row is asked about by itself, so that the number of rows matters."""
+        return bool(self.meta.get(_VOLATILE))
+
 
 def model_call(model: ExternalModel, arguments: list[exp.Expr]) -> ModelCall:
     """Return the call of `model` with `arguments`."""
-    return ModelCall(this=exp.Literal.number(model.oid), expressions=arguments)
+    call = ModelCall(this=exp.Literal.number(model.oid), expressions=arguments)
+    if model.volatility is Volatility.VOLATILE:
+        call.meta[_VOLATILE] = True
+    return call
 
 
 def has_call(node: exp.Expr | None) -> bool:

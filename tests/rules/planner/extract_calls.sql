@@ -127,3 +127,7 @@ UNCHANGED;
 
 SELECT s.i, f(s.p) AS y FROM (SELECT i, p FROM t) AS s;
 UNCHANGED;
+
+-- Nor is a call of a call one, under a guard either.
+SELECT CASE WHEN s.i > 2 THEN f(g(s.p)) END AS y FROM (SELECT i, p FROM t) AS s;
+SELECT CASE WHEN s.i > 2 THEN s._y2 END AS y FROM (SELECT s.i, s.p, s._y1, CASE WHEN COALESCE(s.i > 2, FALSE) THEN f(s._y1) END AS _y2 FROM (SELECT s.i, s.p, CASE WHEN COALESCE(s.i > 2, FALSE) THEN g(s.p) END AS _y1 FROM (SELECT t.i, t.p FROM t) AS s) AS s) AS s;

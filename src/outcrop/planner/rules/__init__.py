@@ -17,6 +17,7 @@ from outcrop.planner.rules.empty_lists_of_exists import empty_lists_of_exists
 from outcrop.planner.rules.extract_calls import extract_calls
 from outcrop.planner.rules.filter_before_calls import filter_before_calls
 from outcrop.planner.rules.inline_single_use_ctes import inline_single_use_ctes
+from outcrop.planner.rules.lift_calls_out_of_subqueries import lift_calls_out_of_subqueries
 from outcrop.planner.rules.lower_calls_below_aggregates import lower_calls_below_aggregates
 from outcrop.planner.rules.lower_calls_below_distinct import lower_calls_below_distinct
 from outcrop.planner.rules.lower_calls_below_windows import lower_calls_below_windows
@@ -38,6 +39,7 @@ QUERY_RULES = (
     push_predicates_down,
     push_predicates_into_arms,
     prune_unused_projections,
+    lift_calls_out_of_subqueries,
 )
 
 BLOCK_RULES = (

@@ -13,8 +13,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from outcrop.planner.blocks import Names, Split, has_own_call, is_plain
-from outcrop.sql.nodes import EngineExpression, RedshiftFunction
+from outcrop.planner.blocks import Names, Split, has_own_call, is_plain, is_random
 
 
 def draw_random_order_first(block: exp.Select, names: Names) -> None:
@@ -22,20 +21,10 @@ def draw_random_order_first(block: exp.Select, names: Names) -> None:
     order = block.args.get("order")
     if order is None or not is_plain(block) or not has_own_call(block):
         return
-    drawn = [node for node in order.walk() if _is_random(node)]
+    drawn = [node for node in order.walk() if is_random(node)]
     if not drawn:
         return
     split = Split(block, names)
     split.lower("from_", "joins", "laterals")
     split.lower_expressions(drawn, "o")
     split.finish()
-
-
-def _is_random(node: exp.Expr) -> bool:
-    """Tell whether a node is RANDOM(), before or after it has been given the engine's name."""
-    match node:
-        case RedshiftFunction():
-            return node.name == "random"
-        case EngineExpression():
-            return node.name == "random()"
-    return False

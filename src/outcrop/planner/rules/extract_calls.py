@@ -47,15 +47,15 @@ def is_inference_block(block: exp.Select) -> bool:
 
 def call_of(projection: exp.Expr) -> tuple[ModelCall, exp.Expr | None] | None:
     """Return the call, and its guard, of an inference block's projection; None for a column."""
-    node = projection.unalias()
-    if isinstance(node, ModelCall):
-        return (node, None) if not any(has_call_in_scope(a) for a in node.expressions) else None
-    if isinstance(node, exp.Case) and len(node.args["ifs"]) == 1 and not node.args.get("default"):
-        branch = node.args["ifs"][0]
-        call = branch.args["true"]
-        if node.this is None and isinstance(call, ModelCall) and not has_call_in_scope(branch.this):
-            return call, branch.this
-    return None
+    call, guard = projection.unalias(), None
+    if isinstance(call, exp.Case) and len(call.args["ifs"]) == 1 and not call.args.get("default"):
+        branch = call.args["ifs"][0]
+        if call.this is not None or has_call_in_scope(branch.this):
+            return None
+        call, guard = branch.args["true"], branch.this
+    if not isinstance(call, ModelCall) or any(has_call_in_scope(a) for a in call.expressions):
+        return None
+    return call, guard
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from sqlglot import exp
 from sqlglot.optimizer.pushdown_predicates import pushdown_predicates, replace_aliases
 
-from outcrop.planner.blocks import blocks, conjuncts, is_plain, is_true, set_condition
+from outcrop.planner.blocks import blocks, conjuncts, is_open, is_true, set_condition
 from outcrop.planner.model_call import has_call_in_scope
 from outcrop.sql.dialect import Outcrop
 
@@ -65,7 +65,7 @@ def _push_model_predicates(block: exp.Select) -> None:
     from_ = block.args.get("from_")
     source = from_.this if from_ is not None and not block.args.get("joins") else None
     inner = source.this if isinstance(source, exp.Subquery) else None
-    if not isinstance(inner, exp.Select) or not _is_open(inner):
+    if not isinstance(inner, exp.Select) or not is_open(inner):
         return
     parts = conjuncts(block.args.get("where"))
     moved = [part for part in parts if has_call_in_scope(part) and part.find(exp.Query) is None]
@@ -73,8 +73,3 @@ def _push_model_predicates(block: exp.Select) -> None:
         set_condition(block, "where", [part for part in parts if part not in moved])
         lowered = [replace_aliases(inner, part) for part in moved]
         set_condition(inner, "where", [*conjuncts(inner.args.get("where")), *lowered])
-
-
-def _is_open(inner: exp.Select) -> bool:
-    """Tell whether a filter above a block is the same as one in it."""
-    return is_plain(inner) and not inner.args.get("limit") and not inner.args.get("offset")
