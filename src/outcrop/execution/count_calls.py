@@ -19,7 +19,7 @@ from outcrop.catalog.objects import Volatility
 from outcrop.engines.base import EngineSession
 from outcrop.errors import Error, ProviderError
 from outcrop.execution.compose_invocation import Destination, InvocationComposer
-from outcrop.execution.executor import PlanRun
+from outcrop.execution.executor import PlanRun, StageOperator
 from outcrop.execution.infer import ANSWER_SCHEMA, batched
 from outcrop.execution.read_answer import AnswerReader
 from outcrop.inference.invocation import Invocation
@@ -86,7 +86,7 @@ class _Unanswered(Exception):
 
 
 @dataclass(slots=True)
-class CallCounter:
+class CallCounter(StageOperator):
     """Counts the calls of one plan. `counts` are by the `ids` of each call.
 
     It stands where the executor has the operator that asks (`run`).

@@ -6,27 +6,40 @@ read one snapshot. Temporary relations are named per statement and dropped by `c
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from typing import Protocol
 
 from outcrop.engines.base import EngineSession
 from outcrop.errors import Error, RowsFailed, TransientProviderError
 from outcrop.execution.batches import BatchRun
 from outcrop.execution.question import Failures
-from outcrop.planner.plan import FillUpTo, Infer, Materialize, Stage
+from outcrop.planner.plan import FillUpTo, Infer, Materialize, Stage, read_by
 from outcrop.sql.duckdb_dialect import render
 
 _NAMED_IN_MESSAGE_MAX = 5
 _PROMPT_EXCERPT_CHARACTERS = 40
 
 
-class StageOperator(Protocol):
-    """What answers the calls of a stage: by asking, or, for EXPLAIN, by counting them."""
+class StageOperator(ABC):
+    """What answers the calls of a stage: by asking, or, for EXPLAIN, by counting them.
 
+    One that is still busy when `run` returns overrides the other two.
+    """
+
+    __slots__ = ()
+
+    @abstractmethod
     def run(self, stage: Infer) -> None:
         """Store the distinct arguments of every call of `stage`, and their answers."""
-        ...
+
+    def follow(self, stage: Materialize) -> bool:
+        """Take it on to store the rows of `stage` bit by bit; False: it is to be stored at once."""
+        return False
+
+    def settle(self, relations: Collection[str] | None = None) -> None:
+        """See to it that relations hold all that they will; all of them, if none is named."""
+        return
 
 
 class PlanRun:
@@ -37,15 +50,25 @@ class PlanRun:
         self._stored: set[str] = set()
 
     def run_stages(self, stages: Sequence[Stage], operator: StageOperator) -> None:
-        """Run stages in order; what fails in them is counted by the operator."""
+        """Run stages to their end; what fails in them is counted by the operator."""
+        self.start_stages(stages, operator)
+        operator.settle()
+
+    def start_stages(self, stages: Sequence[Stage], operator: StageOperator) -> None:
+        """Run stages in order; the operator may still be busy with some of them at the end."""
         for stage in stages:
             match stage:
                 case Materialize():
+                    if operator.follow(stage):
+                        self._stored.add(stage.relation)
+                        continue
+                    operator.settle(read_by(stage.query))
                     self.store(stage.relation, render(stage.query))
                 case Infer():
                     self.own(stage)
                     operator.run(stage)
                 case FillUpTo():
+                    operator.settle()
                     BatchRun(
                         stage, self._engine, self, lambda part: self.run_stages(part, operator)
                     ).fill()

@@ -1,8 +1,8 @@
-"""The one operator that asks the gateway: distinct arguments in, answers out."""
+"""What asks the gateway, and it alone: distinct arguments in, answers out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 import pyarrow as pa
@@ -13,7 +13,7 @@ from outcrop.errors import Error
 from outcrop.execution.compose_invocation import Destination
 from outcrop.execution.question import Answered, Failures, InferOptions, Question
 from outcrop.inference.statement import Statement as StatementCalls
-from outcrop.planner.plan import Infer, StagedCall
+from outcrop.planner.plan import StagedCall
 from outcrop.sql.duckdb_dialect import render
 
 ANSWER_SCHEMA = pa.schema([("id", pa.int64()), ("value", pa.string())])
@@ -47,30 +47,33 @@ class InferOperator:
         self._questions = 0
         self.failures = Failures()
 
-    def run(self, stage: Infer) -> None:
-        """Store the distinct arguments of every call of `stage`, and their answers."""
-        for call in stage.calls:
-            answers = self.answers(self.question(call))
-            self._engine.load_arrow(call.answers, batched(answers), ANSWER_SCHEMA)
-
     def question(self, call: StagedCall) -> Question:
-        """Store the distinct arguments of a call, and return what is to be asked about them."""
-        self._engine.materialize(call.ids, render(call.distinct))
+        """Return the question that a call of the plan asks, of which nothing is asked yet."""
         self._questions += 1
-        # Read to the end before asking: an open result owns its session, which loads the answers.
-        ids = list(self._engine.query(f'SELECT * FROM "{call.ids}" ORDER BY id').batches())
         return Question(
             call,
-            ids,
             self._destination(call.model),
             self._options,
             salt=f"{self._options.query_id}:{self._questions}",
             failed=self._failed,
         )
 
+    def store_ids(self, call: StagedCall) -> list[pa.RecordBatch]:
+        """Store the distinct arguments of a call, and return them."""
+        self._engine.materialize(call.ids, render(call.distinct))
+        # Read to the end: an open result owns its session, which has more to do.
+        return list(self._engine.query(f'SELECT * FROM "{call.ids}" ORDER BY id').batches())
+
     def answers(self, question: Question) -> Iterator[Answered]:
         """Ask a question; yield what becomes of each of its rows, in the order of completion."""
         return question.answers(self._calls, self.failures)
+
+    def ask(self, call: StagedCall, ids: Sequence[pa.RecordBatch]) -> Iterator[Answered]:
+        """Ask about these distinct arguments of a call, which are all, and yield the answers."""
+        question = self.question(call)
+        question.add(ids)
+        question.close()
+        return self.answers(question)
 
     def stop(self) -> None:
         """Ask nothing more; what is in flight is finished and journaled in the background."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from outcrop.engines.base import EngineSession
-from outcrop.execution.executor import PlanRun, rows_failed
+from outcrop.execution.executor import PlanRun, StageOperator, rows_failed
 from outcrop.execution.infer import ANSWER_SCHEMA, InferOperator, batched
 from outcrop.inference.meter import Progress
 from outcrop.planner.call_numbers import CallNumbers, ModelStatistics, total_numbers
@@ -15,7 +15,7 @@ from outcrop.sql.duckdb_dialect import render
 
 
 @dataclass(slots=True)
-class MeasuringOperator:
+class MeasuringOperator(StageOperator):
     """Asks like any statement, one call of the plan after the other, and notes what each came to.
 
     `progress` gives what the statement's calls came to so far; the difference is the call's own.
@@ -42,7 +42,7 @@ class MeasuringOperator:
         rows = int(next(iter(result.batches())).column(0)[0].as_py())
         for call in stage.calls:
             before = self.progress()
-            answers = self.operator.answers(self.operator.question(call))
+            answers = self.operator.ask(call, self.operator.store_ids(call))
             self.engine.load_arrow(call.answers, batched(answers), ANSWER_SCHEMA)
             after = self.progress()
             assert before is not None

@@ -6,6 +6,7 @@ what failed is counted in `Failures`, for the executor to decide about when all 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -17,6 +18,7 @@ from outcrop.config import OnError
 from outcrop.errors import Error, ProviderError
 from outcrop.execution.compose_invocation import Destination, InvocationComposer
 from outcrop.execution.read_answer import AnswerReader
+from outcrop.inference.feed import Feed
 from outcrop.inference.invocation import Invocation
 from outcrop.inference.statement import Statement as StatementCalls
 from outcrop.planner.plan import StagedCall
@@ -45,27 +47,27 @@ class RowFailure:
 class Failures:
     """What failed in one statement: all are counted, the first ones are named.
 
-    `count` are the rows that fail the statement, `first_row` the first of them, `answered` those of
-    them with an answer that holds no value; `nulls` are rows that are NULL because the user chose
-    so.
+    `count` are the rows that fail the statement, `answered` those of them with an answer that holds
+    no value; `nulls` are rows that are NULL because the user chose so. Questions that are asked
+    side by side, each in a thread of its own, add to the same one.
     """
 
     named: list[RowFailure] = field(default_factory=list)
-    first_row: int | None = None
     count: int = 0
     answered: int = 0
     nulls: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, failure: RowFailure, on_error: OnError) -> None:
         """Count a failure: as a NULL that the user chose, or as one that fails the statement."""
-        if on_error is OnError.NULL:
-            self.nulls += 1
-            return
-        self.count += 1
-        self.answered += failure.has_answer
-        self.first_row = min(failure.row, self.first_row or failure.row)
-        if len(self.named) < _FAILURES_NAMED_MAX:
-            self.named.append(failure)
+        with self._lock:
+            if on_error is OnError.NULL:
+                self.nulls += 1
+                return
+            self.count += 1
+            self.answered += failure.has_answer
+            if len(self.named) < _FAILURES_NAMED_MAX:
+                self.named.append(failure)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,8 @@ class InferOptions:
 class Question:
     """One call's way to the gateway and back: ids to invocations, fingerprints to ids.
 
-    `ids` are the rows of the relation of distinct arguments, (id, argument, ...), in their order.
+    What is to be asked is added by one thread, while another one may already take the answers.
+    `first_failed` is the first row so far that fails the statement.
 
     `salt` differs from that of any other question; `failed` are the invocations that failed in this
     statement, by fingerprint, which it does not try again.
@@ -89,7 +92,6 @@ class Question:
     def __init__(
         self,
         call: StagedCall,
-        ids: Sequence[pa.RecordBatch],
         destination: Destination,
         options: InferOptions,
         *,
@@ -97,7 +99,7 @@ class Question:
         failed: dict[bytes, Error],
     ) -> None:
         self.call = call
-        self.ids = ids
+        self.first_failed: int | None = None
         self._model = call.model
         self._salt = salt
         self._failed = failed
@@ -108,18 +110,23 @@ class Question:
         self._on_error = OnError(call.model.on_error or options.on_error)
         self._rows: dict[bytes, tuple[Invocation, list[tuple[int, str]]]] = {}
         self._refused: list[RowFailure] = []
+        self._feed = Feed()
+
+    def add(self, ids: Sequence[pa.RecordBatch]) -> None:
+        """Add rows of the relation of distinct arguments, (id, argument, ...), in their order."""
+        self._feed.put(self._invocations(ids), sum(batch.num_rows for batch in ids))
+
+    def close(self) -> None:
+        """Nothing more will be added."""
+        self._feed.close()
 
     def answers(self, calls: StatementCalls, failures: Failures) -> Iterator[Answered]:
-        """Yield (id, value) for every call, in the order of completion.
+        """Yield (id, value) for every call, in the order of completion, until it is closed.
 
         A call that gives no value has None, and is counted as a failure.
         """
-        total = sum(batch.num_rows for batch in self.ids)
         outcomes = calls.ask(
-            self._invocations(),
-            model=str(self._model.name),
-            function=str(self._model.function),
-            total=total,
+            self._feed, model=str(self._model.name), function=str(self._model.function)
         )
         for outcome in outcomes:
             invocation, rows = self._rows.pop(outcome.fingerprint)
@@ -133,7 +140,7 @@ class Question:
                     self._note(calls, invocation, error)
                 for row, prompt in rows:
                     failure = self._failure(row, prompt, error, has_answer=outcome.error is None)
-                    failures.add(failure, self._on_error)
+                    self._count(failure, failures)
                     yield row, None
             else:
                 yield from ((row, value) for row, _ in rows)
@@ -145,16 +152,21 @@ class Question:
         refused, self._refused = self._refused, []
         for failure in refused:
             self._note(calls, None, failure.error)
-            failures.add(failure, self._on_error)
+            self._count(failure, failures)
             yield failure.row, None
+
+    def _count(self, failure: RowFailure, failures: Failures) -> None:
+        failures.add(failure, self._on_error)
+        if self._on_error is not OnError.NULL:
+            self.first_failed = min(failure.row, self.first_failed or failure.row)
 
     def _note(self, calls: StatementCalls, invocation: Invocation | None, error: Error) -> None:
         model, function = str(self._model.name), str(self._model.function)
         calls.note_unusable(invocation, error, model=model, function=function)
 
-    def _invocations(self) -> Iterator[Invocation]:
+    def _invocations(self, ids: Sequence[pa.RecordBatch]) -> Iterator[Invocation]:
         is_volatile = self._model.volatility is Volatility.VOLATILE
-        for batch in self.ids:
+        for batch in ids:
             columns = [column.to_pylist() for column in batch.columns]
             for row, *arguments in zip(*columns, strict=True):
                 salt = f"{self._salt}:{row}" if is_volatile else ""

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from sqlglot import exp
 
 from outcrop.execution.count_calls import CallCounter, rows_of
-from outcrop.execution.executor import PlanRun
+from outcrop.execution.executor import PlanRun, StageOperator
 from outcrop.execution.infer import ANSWER_SCHEMA, InferOperator, batched
 from outcrop.inference.journal import LOOKUP_MAX
 from outcrop.inference.records import Answer
@@ -47,7 +47,7 @@ class _Scale:
 
 
 @dataclass(slots=True)
-class CallSampler:
+class CallSampler(StageOperator):
     """Samples the calls of one plan. `bounds` are what `CallCounter` found, by `ids` of the call.
 
     `size` is the most that is asked of each call; `random` draws them.
@@ -162,19 +162,14 @@ class CallSampler:
 
     def _sample_call(self, call: StagedCall, relation: str, rows: int) -> None:
         counter = self.counter
-        question = self.operator.question(call)
-        asked = [
-            row
-            for b in question.ids
-            for row in zip(*(c.to_pylist() for c in b.columns), strict=True)
-        ]
+        ids = self.operator.store_ids(call)
+        asked = [row for b in ids for row in zip(*(c.to_pylist() for c in b.columns), strict=True)]
         invocations = dict(counter.invocations(call, asked))
         known = self._answers(list(invocations)) if counter.options.reuse_answers else {}
         open_ = [fingerprint for fingerprint in invocations if fingerprint not in known]
         drawn = self.random.sample(open_, min(self.size, len(open_)))
-        ids = [row[0] for fingerprint in drawn for row in invocations[fingerprint][1]]
-        question.ids = [_only(batch, ids) for batch in question.ids]
-        values = list(self.operator.answers(question))
+        chosen = [row[0] for fingerprint in drawn for row in invocations[fingerprint][1]]
+        values = list(self.operator.ask(call, [_only(batch, chosen) for batch in ids]))
         values += counter.read(call, known, invocations)
         counter.engine.load_arrow(call.answers, batched(values), ANSWER_SCHEMA)
         usages = list(self._answers(drawn).values())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from outcrop.engines.base import EngineColumn, EngineSession
 from outcrop.errors import QueryCanceled
 from outcrop.execution.closing_notice import closing_notice
 from outcrop.execution.executor import PlanRun, rows_failed
+from outcrop.execution.flow import Flow
 from outcrop.execution.infer import InferOperator, Router
 from outcrop.execution.question import Failures, InferOptions
 from outcrop.execution.result import Notice, Rows
@@ -85,12 +86,11 @@ class StatementRunner:
                 return OwningRows(self._engine.query(sql), stack.pop_all())
             run = stack.enter_context(self._run(plan, request))
             operator = stack.enter_context(self._operator(request))
-            *stages, last = plan.stages
+            flow = stack.enter_context(closing(Flow(self._engine, operator)))
+            run.start_stages(plan.stages, flow)
+            last = plan.stages[-1]
             assert isinstance(last, Infer)
-            run.run_stages(stages, operator)
-            run.own(last)
-            rows = RowStream(self._engine, operator, last, plan.result)
-            stack.callback(rows.close)
+            rows = RowStream(self._engine, flow, last, plan.result)
             return OwningRows(rows, stack.pop_all())
 
     @contextmanager
@@ -98,10 +98,13 @@ class StatementRunner:
         """Run all of a plan's stages, and give the query for its rows, in the engine's SQL."""
         with self._run(plan, request) as run:
             if plan.stages:
-                with self._operator(request) as operator:
-                    run.run_stages(plan.stages, operator)
-                    if operator.failures.count:
-                        raise rows_failed(operator.failures)
+                with (
+                    self._operator(request) as operator,
+                    closing(Flow(self._engine, operator)) as flow,
+                ):
+                    run.run_stages(plan.stages, flow)
+                    if flow.failures.count:
+                        raise rows_failed(flow.failures)
             yield render(plan.result)
 
     @contextmanager

@@ -1,20 +1,21 @@
 """The caller's side of one question to a model: invocations in, outcomes out, a window in between.
 
-Invocations are pulled from their source in chunks, in the caller's own thread, and only as outcomes
+Invocations are taken from their feed in chunks, in the caller's own thread, and only as outcomes
 leave: a million prompts are never in memory at once. A chunk is claimed, looked up in the journal
 in one query, and what the journal does not have goes to the dispatcher in one hand-over.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
 from queue import SimpleQueue
 
 from outcrop.errors import BudgetExceeded, Error, QueryCanceled
 from outcrop.inference.account import Account
 from outcrop.inference.budget import Budget
 from outcrop.inference.dispatcher import Dispatcher, Inbox, Runtime, Stopped
+from outcrop.inference.feed import Feed
 from outcrop.inference.flights import Flight
 from outcrop.inference.invocation import Invocation
 from outcrop.inference.journal import LOOKUP_MAX
@@ -34,13 +35,14 @@ class Ask:
         account: Account,
         policy: CallPolicy,
         budget: Budget,
+        slots: asyncio.Semaphore,
         totals: Callable[[], Counts],
     ) -> None:
         self._runtime = runtime
         self._account = account
         self._totals = totals
         self._inbox: Inbox = SimpleQueue()
-        self.dispatcher = Dispatcher(runtime, account, policy, budget, self._inbox)
+        self.dispatcher = Dispatcher(runtime, account, policy, budget, slots, self._inbox)
         # The dispatcher always has work for its workers while the next chunk is looked up.
         self._window = CHUNK + max(CHUNK, 2 * policy.max_concurrency)
         self._unanswered = 0
@@ -57,20 +59,21 @@ class Ask:
         self._inbox.put(Stopped(error))
         self._on_loop_stop(error)
 
-    def outcomes(self, invocations: Iterable[Invocation]) -> Iterator[Outcome]:
+    def outcomes(self, feed: Feed) -> Iterator[Outcome]:
         """Yield what becomes of each invocation, in the order of completion."""
-        source = iter(invocations)
+        feed.watch(lambda: self._inbox.put([]))
         try:
             while True:
                 self._raise_if_canceled()
-                if self._has_room() and (chunk := list(islice(source, CHUNK))):
+                self._account.meter.expect(feed.take_announced())
+                if self._has_room() and (chunk := feed.take(CHUNK)):
                     yield from self._admit(chunk)
-                elif self._unanswered or self.dispatcher.is_stopped:
+                elif self._unanswered or self.dispatcher.is_stopped or not feed.is_exhausted:
                     yield from self._receive()
                 else:
                     return
         except BudgetExceeded as error:
-            raise self._explain(error, source) from error
+            raise self._explain(error, feed) from error
         finally:
             self._on_loop_stop(None)
 
@@ -151,10 +154,10 @@ class Ask:
                 else:
                     self.dispatcher.share_reused(flight, answer)
 
-    def _explain(self, error: BudgetExceeded, source: Iterator[Invocation]) -> BudgetExceeded:
+    def _explain(self, error: BudgetExceeded, feed: Feed) -> BudgetExceeded:
         """Say what was spent, what is kept, and how much is left to pay for."""
         totals = self._totals()
-        left = self._unanswered + totals.failed + self._count_unknown(source)
+        left = self._unanswered + totals.failed + self._count_unknown(feed)
         cost = totals.cost.usd
         spent = "nothing of known price" if cost is None else f"${cost:.6f}"
         return BudgetExceeded(
@@ -165,10 +168,10 @@ class Ask:
             or f"Raise the limit and run it again: only the {left:,} left to ask are paid for.",
         )
 
-    def _count_unknown(self, source: Iterator[Invocation]) -> int:
-        """Return how many of the invocations that were never pulled have no answer yet."""
+    def _count_unknown(self, feed: Feed) -> int:
+        """Return how many of the invocations that were never taken have no answer yet."""
         unknown = 0
-        while chunk := {invocation.fingerprint for invocation in islice(source, CHUNK)}:
+        while chunk := {invocation.fingerprint for invocation in feed.take(CHUNK)}:
             unknown += len(chunk) - self._runtime.journal.count_known(tuple(chunk))
         return unknown
 

@@ -1,9 +1,10 @@
 """The event loop's side of one question to a model: a queue of flights, and workers that send them.
 
 A worker takes one flight and stays with it until its answer is **on disk**, then takes the next.
-So at most `max_concurrency` answers are paid for and not yet on disk: that many, and no more, a
-crash can cost. A worker that has nothing to do ends; workers are few and serve many flights, since
-a task for each invocation would cost more than all the rest.
+All questions of a statement share its slots. So at most `max_concurrency` of its answers are paid
+for and not yet on disk: that many, and no more, a crash can cost. A worker that has nothing to do
+ends; workers are few and serve many flights, since a task for each invocation would cost more than
+all the rest.
 
 Everything here runs on the gateway's event loop, but for `is_stopped`, which any thread may read.
 """
@@ -72,13 +73,20 @@ class Dispatcher:
     """Sends flights, journals what comes back, and hands it to all who wait for it."""
 
     def __init__(
-        self, runtime: Runtime, account: Account, policy: CallPolicy, budget: Budget, inbox: Inbox
+        self,
+        runtime: Runtime,
+        account: Account,
+        policy: CallPolicy,
+        budget: Budget,
+        slots: asyncio.Semaphore,
+        inbox: Inbox,
     ) -> None:
         self.account = account
         self.is_stopped = False
         self._runtime = runtime
         self._policy = policy
         self._budget = budget
+        self._slots = slots
         self._inbox = inbox
         self._queue: deque[Flight] = deque()
         self._workers: set[asyncio.Task[None]] = set()
@@ -198,7 +206,9 @@ class Dispatcher:
         try:
             await self._open_account()
             while self._queue:  # a stop empties it
-                await self._fly(self._queue.popleft())
+                async with self._slots:
+                    if self._queue:
+                        await self._fly(self._queue.popleft())
         finally:  # counted here, not when the task is seen to be done: `enqueue` may come between
             self._working -= 1
 

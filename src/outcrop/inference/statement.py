@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from outcrop.errors import BudgetExceeded, Error, ProviderError, QueryCanceled
@@ -12,6 +12,7 @@ from outcrop.inference.account import Account
 from outcrop.inference.ask import Ask
 from outcrop.inference.budget import Budget
 from outcrop.inference.dispatcher import Runtime
+from outcrop.inference.feed import Feed
 from outcrop.inference.invocation import Invocation
 from outcrop.inference.meter import (
     Counts,
@@ -50,6 +51,7 @@ class Statement:
         self._policy = policy
         self._on_finished = on_finished
         self._budget = Budget(policy.max_cost_usd, policy.max_calls)
+        self._slots = asyncio.Semaphore(policy.max_concurrency)  # of all its questions together
         self._started_s = runtime.clock.monotonic()
         self._started_at = runtime.clock.wall()
         self._lock = threading.Lock()
@@ -61,7 +63,7 @@ class Statement:
 
     def ask(
         self,
-        invocations: Iterable[Invocation],
+        invocations: Iterable[Invocation] | Feed,
         *,
         model: str,
         function: str,
@@ -70,16 +72,16 @@ class Statement:
         """Yield the outcome of each invocation, in the order of completion.
 
         `invocations` should be distinct; they are pulled lazily, in this thread, inside a bounded
-        window. `total` says how many they are, where the caller knows and they have no length.
+        window. `total` says how many they are, where the caller knows and they have no length. A
+        `Feed` may still be filled, by another thread, while it is asked.
         An error that is one row's alone is that row's outcome. Raised are: BudgetExceeded (after
         all in flight has been yielded), QueryCanceled, a provider's error that is fatal for the
         model, DiskFull and JournalCorrupted. Whatever was answered is kept in all these cases,
         and also when the caller closes the iterator early.
         """
+        if not isinstance(invocations, Feed):
+            invocations = Feed.of(invocations, total)
         account = self._account(model, function)
-        if total is None and isinstance(invocations, Sized):
-            total = len(invocations)
-        account.meter.expect(total)
         ask = self._start(account)
         try:
             self._runtime.journal.save_unsaved()
@@ -183,7 +185,7 @@ class Statement:
         with self._lock:
             if self._cancellation is not None:
                 raise self._cancellation
-            ask = Ask(self._runtime, account, self._policy, self._budget, self._totals)
+            ask = Ask(self._runtime, account, self._policy, self._budget, self._slots, self._totals)
             self._asks.append(ask)
             return ask
 

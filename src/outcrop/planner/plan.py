@@ -94,9 +94,9 @@ class StagedPlan:
     """A statement, planned.
 
     `is_streamed` says that `result` takes the rows of the last `Infer` stage one by one, so that a
-    row can leave as soon as it, and all before it, are answered. `system_views` are to be filled with rows before the first
-    stage; `reads` are the stored relations that the statement reads, by which a materialized view
-    knows when it is stale.
+    row can leave as soon as it, and all before it, are answered. `system_views` are to be filled
+    with rows before the first stage; `reads` are the stored relations that the statement reads, by
+    which a materialized view knows when it is stale.
     """
 
     stages: tuple[Stage, ...]
@@ -132,3 +132,8 @@ def relations_of(stages: Iterable[Stage]) -> set[str]:
             case FillUpTo():
                 names |= {stage.source, stage.relation, *relations_of(stage.stages)}
     return names
+
+
+def read_by(query: exp.Query) -> set[str]:
+    """Return the temporary relations that a query reads."""
+    return {table.name for table in query.find_all(exp.Table) if not table.db}
