@@ -32,7 +32,7 @@ define pip
 	  || { echo "pip failed; the end of $(VENV)/pip.log:" >&2; tail -n 40 $(VENV)/pip.log >&2; exit 1; }
 endef
 
-.PHONY: help demo test check fuzz lint format bench clean run-packages test-packages models
+.PHONY: help demo test check fuzz docs lint format bench clean run-packages test-packages models
 
 help: ## Say what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ bench: $(BIN)/.dev run-packages models ## Print the benchmark tables
 fuzz: $(BIN)/.dev ## Compare random queries with plain SQL for long; CASES= and SEED= choose them
 	@OUTCROP_FUZZ_CASES=$(CASES) OUTCROP_FUZZ_SEED=$(SEED) \
 	  $(BIN)/python -m pytest tests/properties/test_planner_differential.py --timeout 0 $(ARGS)
+
+docs: $(BIN)/.dev ## Write the pages of the reference that a run makes
+	@$(BIN)/python -m tests.shapes
 
 lint: $(BIN)/.dev
 	$(BIN)/ruff format --check .
