@@ -126,9 +126,16 @@ class StoredRows:
         """Yield the rows, once."""
         import pyarrow as pa
 
+        from outcrop.execution.arrow_columns import text_column
+
         rows, self._rows = self._rows, []
         if rows:
-            columns = [pa.array(values) for values in zip(*rows, strict=True)]
+            columns = [
+                text_column(values)
+                if all(isinstance(value, str) for value in values)
+                else pa.array(values)
+                for values in zip(*rows, strict=True)
+            ]
             yield pa.RecordBatch.from_arrays(columns, names=[c.name for c in self._columns])
 
     def close(self) -> None:
