@@ -38,7 +38,7 @@ from outcrop.execution.deadline import Deadline
 from outcrop.execution.result import Notice, Result, ResultColumn
 from outcrop.inference.meter import Progress
 from outcrop.sql import statements as st
-from outcrop.sql.parser import parse_script, parse_statement
+from outcrop.sql.parser import parse_script
 
 __all__ = ["Notice", "Result", "ResultColumn", "Session"]
 
@@ -96,7 +96,7 @@ class Session:
         self, sql: str, params: Sequence[object] | Mapping[str, object] | None = None
     ) -> Result:
         """Run exactly one statement. `params` fill its placeholders, `?` or `:name`."""
-        statement = parse_statement(sql)
+        statement = self._context.plans.statement(sql, has_parameters=bool(params))
         if params:
             statement = bind_parameters(statement, params)
         return self._run(statement)
@@ -194,9 +194,7 @@ class Session:
     def _begin(self) -> Result:
         if self._is_explicit:
             self._context.notify(Notice("WARNING", "there is already a transaction in progress"))
-        else:
-            self._open()
-            self._is_explicit = True
+        self._is_explicit = True
         return Result("BEGIN")
 
     def _commit(self) -> Result:
@@ -210,14 +208,15 @@ class Session:
     def _rollback(self) -> Result:
         if not self._is_explicit:
             self._context.notify(Notice("WARNING", "there is no transaction in progress"))
-        elif self._is_open:
+        else:
             self._end(commit=False)
         return Result("ROLLBACK")
 
     def _open(self) -> None:
-        self._context.engine.begin()
-        self._context.settings.begin_transaction()
-        self._context.forget_snapshot()
+        context = self._context
+        context.store.transactions.begin(context.engine)
+        context.settings.begin_transaction()
+        context.forget_snapshot()
         self._is_open = True
 
     def _fail(self) -> None:
@@ -229,20 +228,24 @@ class Session:
 
     def _end(self, *, commit: bool) -> None:
         context = self._context
+        was_open = self._is_open
         changed = set(context.changed) if commit else set()
         context.changed.clear()
         self._is_open = self._is_explicit = self._has_failed = False
+        if not was_open:
+            return
         zone = context.settings["timezone"]
         context.settings.end_transaction(commit=commit)
         context.forget_snapshot()
+        transactions = context.store.transactions
         if not commit:
-            context.engine.rollback()
+            transactions.rollback(context.engine)
             apply_timezone(context, zone)
             return
         try:
-            context.engine.commit()
+            transactions.commit(context.engine)
         except Error:
-            context.engine.rollback()
+            transactions.rollback(context.engine)
             raise
         if changed:
             self._refresh_views(changed)
@@ -278,7 +281,8 @@ class Session:
         self._context.changed.clear()
         self._is_open = False
         self._context.forget_snapshot()
+        transactions = self._context.store.transactions
         if commit:
-            self._context.engine.commit()
+            transactions.commit(self._context.engine)
         else:
-            self._context.engine.rollback()
+            transactions.rollback(self._context.engine)

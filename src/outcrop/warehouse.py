@@ -17,6 +17,7 @@ from typing import Any
 from outcrop.catalog.objects import ExternalModel
 from outcrop.catalog.store import CatalogStore
 from outcrop.commands.context import CommandContext
+from outcrop.commands.plan_cache import PlanCache
 from outcrop.commands.session_settings import SessionSettings
 from outcrop.config import CONFIG_FILE, WarehouseConfig, load_config
 from outcrop.engines.base import Engine
@@ -68,6 +69,7 @@ class Warehouse:
         self._config = config
         self._kinds = _provider_kinds(config)
         self._store = CatalogStore()
+        self._plans = PlanCache()
         self._sessions: set[Session] = set()
         self._gateway = Gateway(
             journal, self._build_provider, self._kind_of, PriceTable.load(config.prices)
@@ -108,6 +110,7 @@ class Warehouse:
         context = CommandContext(
             engine=engine,
             store=self._store,
+            plans=self._plans,
             runner=StatementRunner(engine, self._gateway, on_notice),
             journal=self._journal,
             settings=SessionSettings(self._config.settings),

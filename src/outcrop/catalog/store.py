@@ -25,6 +25,7 @@ from outcrop.catalog.objects import (
 )
 from outcrop.catalog.snapshot import CatalogSnapshot
 from outcrop.catalog.system_views import SYSTEM_VIEWS
+from outcrop.catalog.transactions import CatalogTransactions
 from outcrop.errors import ConstraintViolated, DuplicateObject, NotAWarehouse
 
 if TYPE_CHECKING:
@@ -66,12 +67,14 @@ class CatalogStore:
 
     Two writers who claim one name conflict: the second raises DuplicateObject, or, if the first has
     not committed yet, SerializationConflict when it commits. Oids are given out here, since one
-    process has the warehouse open.
+    process has the warehouse open. The snapshot of the latest version that was asked for is kept.
     """
 
     def __init__(self) -> None:
+        self.transactions = CatalogTransactions()
         self._lock = threading.Lock()
         self._next_oid = FIRST_USER_OID
+        self._kept: tuple[int, CatalogSnapshot] | None = None
 
     def open(self, connection: Connection) -> None:
         """Create the catalog in a new warehouse, or check that of an existing one.
@@ -115,6 +118,15 @@ class CatalogStore:
 
     def load(self, connection: Connection) -> CatalogSnapshot:
         """Return the catalog as the connection's transaction sees it."""
+        version, kept = self.transactions.version_of(connection), self._kept
+        if kept is not None and kept[0] == version:
+            return kept[1]
+        snapshot = self._read_snapshot(connection)
+        if version is not None and (kept is None or kept[0] < version):
+            self._kept = (version, snapshot)
+        return snapshot
+
+    def _read_snapshot(self, connection: Connection) -> CatalogSnapshot:
         schemas: set[str] = set()
         relations = {view.name: view for view in SYSTEM_VIEWS}
         models = {}
@@ -154,12 +166,14 @@ class CatalogStore:
 
     def remove(self, connection: Connection, oid: int) -> None:
         """Remove an object, and what is known of its changes."""
+        self.transactions.note_change(connection)
         connection.execute(f"DELETE FROM {_SCHEMA}.object WHERE oid = {oid}")
         connection.execute(f"DELETE FROM {_SCHEMA}.claim WHERE oid = {oid}")
         connection.execute(f"DELETE FROM {_SCHEMA}.change WHERE oid = {oid}")
 
     def update(self, connection: Connection, changed: Relation) -> None:
         """Store a relation anew."""
+        self.transactions.note_change(connection)
         connection.execute(
             f"UPDATE {_SCHEMA}.object SET body = {_literal(encode(changed))} "
             f"WHERE oid = {changed.oid}"
@@ -182,6 +196,7 @@ class CatalogStore:
     def _insert(
         self, connection: Connection, oid: int, kind: str, body: str, names: tuple[str, ...]
     ) -> None:
+        self.transactions.note_change(connection)
         for name in names:
             try:
                 connection.execute(f"INSERT INTO {_SCHEMA}.claim VALUES ({_literal(name)}, {oid})")

@@ -15,6 +15,7 @@ from sqlglot import exp
 from outcrop.catalog.objects import ExternalModel, Relation
 from outcrop.catalog.snapshot import DATABASE, CatalogSnapshot
 from outcrop.catalog.store import CatalogStore, with_search_path
+from outcrop.commands.plan_cache import PlanCache, PlanKey
 from outcrop.commands.session_settings import SessionSettings
 from outcrop.config import WarehouseConfig
 from outcrop.engines.base import EngineColumn, EngineSession
@@ -29,7 +30,7 @@ from outcrop.planner.bind import BindOptions, bind_query
 from outcrop.planner.plan import StagedPlan
 from outcrop.planner.plan_query import plan_query
 from outcrop.sql.fragments import parse_query_text
-from outcrop.sql.statements import Prepare
+from outcrop.sql.statements import Prepare, Query
 
 
 @dataclass(slots=True)
@@ -37,12 +38,12 @@ class CommandContext:
     """One session, as its commands see it.
 
     `changed` gathers the relations whose rows the open transaction has changed, so that the
-    session can refresh what depends on them once it is committed; `catalog_changed` says that
-    other sessions' snapshots are out of date then.
+    session can refresh what depends on them once it is committed.
     """
 
     engine: EngineSession
     store: CatalogStore
+    plans: PlanCache
     runner: StatementRunner
     journal: Journal
     settings: SessionSettings
@@ -53,7 +54,6 @@ class CommandContext:
     check_provider: Callable[[str, str], None]
     notify: Callable[[Notice], None]
     changed: set[int] = field(default_factory=set)
-    catalog_changed: bool = False
     prepared: dict[str, Prepare] = field(default_factory=dict)
     _snapshot: CatalogSnapshot | None = None
 
@@ -64,12 +64,11 @@ class CommandContext:
         return with_search_path(self._snapshot, str(self.settings["search_path"]))
 
     def forget_snapshot(self) -> None:
-        """Have the catalog read anew: a transaction ended, or this one changed it."""
+        """Have the catalog looked up anew: a transaction ended, or this one changed it."""
         self._snapshot = None
 
     def note_catalog_change(self) -> None:
         """Note that the open transaction has changed the catalog."""
-        self.catalog_changed = True
         self.forget_snapshot()
 
     def note_rows_changed(self, relation: Relation) -> None:
@@ -82,6 +81,26 @@ class CommandContext:
         snapshot = self.snapshot()
         bound = bind_query(tree, snapshot, self.bind_options(), parse_query_text)
         return plan_query(bound, {model.oid: model for model in snapshot.models})
+
+    def plan_statement(self, statement: Query) -> StagedPlan:
+        """Bind and plan a query, or take the plan that it had the last time.
+
+        What `plan` reads of the session stands in the key. A transaction that has changed the
+        catalog sees what nobody else does: there each statement is planned anew.
+        """
+        version = self.store.transactions.version_of(self.engine)
+        if version is None:
+            return self.plan(statement.tree)
+        key = PlanKey(
+            text=statement.text,
+            filled=statement.filled,
+            user=self.user,
+            search_path=self.snapshot().search_path,
+            is_identifier_case_sensitive=bool(self.settings["enable_case_sensitive_identifier"]),
+            is_super_case_sensitive=bool(self.settings["enable_case_sensitive_super_attribute"]),
+            catalog_version=version,
+        )
+        return self.plans.plan(key, lambda: self.plan(statement.tree))
 
     def bind_options(self) -> BindOptions:
         """Return how this session reads names."""

@@ -12,7 +12,7 @@ from typing import Any
 from sqlglot import exp
 
 from outcrop.errors import DatatypeMismatch, InvalidParameter
-from outcrop.sql.statements import Statement
+from outcrop.sql.statements import Explain, Statement
 
 
 def bind_parameters(
@@ -23,12 +23,14 @@ def bind_parameters(
     Raises InvalidParameter if their number or names differ, DatatypeMismatch for a value that SQL
     has no literal for.
     """
-    filled, placeholders = _with_placeholders(statement)
+    bound, placeholders = _with_placeholders(statement)
     if isinstance(params, Mapping):
-        _bind_by_name(placeholders, params)
+        values = _values_by_name(placeholders, params)
     else:
-        _bind_by_position(placeholders, params)
-    return filled
+        values = _values_by_position(placeholders, params)
+    for placeholder, value in zip(placeholders, values, strict=True):
+        placeholder.replace(value)
+    return replace(bound, filled=tuple(value.sql() for value in values))
 
 
 def bind_numbered(statement: Statement, arguments: Sequence[exp.Expr]) -> Statement:
@@ -52,6 +54,9 @@ def bind_numbered(statement: Statement, arguments: Sequence[exp.Expr]) -> Statem
 
 def _with_placeholders(statement: Statement) -> tuple[Statement, list[exp.Expr]]:
     """Return a copy of `statement`, and the placeholders in it."""
+    if isinstance(statement, Explain):
+        inner, placeholders = _with_placeholders(statement.statement)
+        return replace(statement, statement=inner), placeholders
     trees = {f.name: getattr(statement, f.name) for f in fields(statement)}
     copies = {n: tree.copy() for n, tree in trees.items() if isinstance(tree, exp.Expr)}
     placeholders = [p for tree in copies.values() for p in _placeholders(tree)]
@@ -64,22 +69,21 @@ def _placeholders(tree: exp.Expr) -> Iterator[exp.Expr]:
     yield from list(tree.find_all(exp.Placeholder, exp.Parameter, bfs=False))
 
 
-def _bind_by_position(placeholders: list[exp.Expr], params: Sequence[object]) -> None:
+def _values_by_position(placeholders: list[exp.Expr], params: Sequence[object]) -> list[exp.Expr]:
     if len(placeholders) != len(params):
         raise InvalidParameter(
             f"the statement has {len(placeholders)} placeholders, and {len(params)} parameters "
             "are given",
             hint="Write one ? for each parameter.",
         )
-    for placeholder, value in zip(placeholders, params, strict=True):
-        placeholder.replace(literal(value))
+    return [literal(value) for value in params]
 
 
-def _bind_by_name(placeholders: list[exp.Expr], params: Mapping[str, object]) -> None:
+def _values_by_name(placeholders: list[exp.Expr], params: Mapping[str, object]) -> list[exp.Expr]:
     for placeholder in placeholders:
         if placeholder.name not in params:
             raise InvalidParameter(f"parameter {placeholder.name!r} is not given")
-        placeholder.replace(literal(params[placeholder.name]))
+    return [literal(params[placeholder.name]) for placeholder in placeholders]
 
 
 def literal(value: object) -> exp.Expr:

@@ -6,6 +6,8 @@ that it never runs on a plan of a catalog that has changed since.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sqlglot import exp
 
 from outcrop.commands.context import CommandContext
@@ -51,7 +53,8 @@ def statement_to_run(context: CommandContext, statement: Statement) -> Statement
             exp.cast(argument, datatype)
             for argument, datatype in zip(arguments, prepared.types, strict=True)
         ]
-    return bind_numbered(prepared.statement, [_operand(argument) for argument in arguments])
+    bound = bind_numbered(prepared.statement, [_operand(argument) for argument in arguments])
+    return replace(bound, filled=(prepared.text, statement.text))
 
 
 def _operand(value: exp.Expr) -> exp.Expr:

@@ -9,7 +9,7 @@ from outcrop.sql.statements import Query
 
 def run_query(context: CommandContext, statement: Query) -> Result:
     """Run a query; its rows stream."""
-    plan = context.plan(statement.tree)
+    plan = context.plan_statement(statement)
     rows = context.runner.query(plan, context.request(statement.text))
     columns = tuple(
         ResultColumn(named.name, column.datatype)

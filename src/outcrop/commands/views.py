@@ -8,7 +8,6 @@ from outcrop.commands.storage import stored_columns
 from outcrop.engines.base import EngineColumn
 from outcrop.errors import DuplicateObject
 from outcrop.execution.result import Result
-from outcrop.sql.duckdb_dialect import render
 from outcrop.sql.statements import CreateView
 
 
@@ -43,7 +42,7 @@ def _columns(context: CommandContext, statement: CreateView) -> tuple[Column, ..
     found = (
         tuple(EngineColumn(column.name, column.datatype) for column in plan.columns)
         if plan.stages or plan.system_views
-        else context.engine.describe(render(plan.result))
+        else context.engine.describe(plan.sql)
     )
     names = tuple(column.name for column in plan.columns)
     return stored_columns(

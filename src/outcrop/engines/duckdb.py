@@ -35,12 +35,14 @@ _BATCH_ROWS = 8_192
 _ARROW_SOURCE = "outcrop_arrow_source"
 
 # Redshift's ways first, then the locks; `lock_configuration` comes last since it locks the rest.
+# A transaction sees what there is when it begins, not when it first reads.
 # A cursor takes its settings from the global ones, and may change its TimeZone alone.
 _SETTINGS = (
     "SET GLOBAL integer_division = true",
     "SET GLOBAL default_null_order = 'NULLS_LAST'",
     "SET GLOBAL preserve_insertion_order = true",
     "SET GLOBAL TimeZone = 'UTC'",
+    "SET GLOBAL immediate_transaction_mode = true",
     "SET GLOBAL enable_external_access = false",
     "SET GLOBAL allowed_configs = ['TimeZone']",
     "SET GLOBAL lock_configuration = true",

@@ -8,7 +8,6 @@ from typing import Protocol
 
 from outcrop.engines.base import EngineSession
 from outcrop.planner.plan import FillUpTo, Stage, relations_of
-from outcrop.sql.duckdb_dialect import render
 
 BATCH_ROWS_MAX = 65_536
 _EAGERNESS = 0.6
@@ -62,7 +61,7 @@ class BatchRun:
             f'AND "{stage.row}" <= {taken + size}',
         )
         self._run_stages(stage.stages)
-        query = render(stage.query)
+        query = stage.sql
         if taken == 0:
             passed = self._relations.store(stage.relation, query)
         else:
@@ -86,6 +85,6 @@ def batch_size(taken: int, passed: int, rows_wanted: int) -> int:
     """
     wanted = rows_wanted - passed
     if not taken:
-        return max(1, wanted)
+        return wanted
     share = (passed + 1) / (taken + 2)
     return max(1, min(math.ceil(_EAGERNESS * wanted / share), BATCH_ROWS_MAX))

@@ -36,7 +36,6 @@ from outcrop.planner.plan import (
     relations_of,
 )
 from outcrop.planner.relax_unknown import Unknown, relax_unknown
-from outcrop.sql.duckdb_dialect import render
 
 Asked: TypeAlias = "tuple[Invocation, list[tuple[object, ...]]]"
 """An invocation, and the rows (id, argument, ...) that make it."""
@@ -171,7 +170,7 @@ class CallCounter(StageOperator):
         """Count the calls of a stage, and store the answers that are there."""
         rows = _count_rows(self.engine, stage.relation)
         for call in stage.calls:
-            self.engine.materialize(call.ids, render(call.distinct))
+            self.engine.materialize(call.ids, call.sql)
             values = self._count_call(call, stage.relation, rows)
             self.engine.load_arrow(call.answers, batched(values), ANSWER_SCHEMA)
 

@@ -15,7 +15,6 @@ from outcrop.errors import Error, RowsFailed, TransientProviderError
 from outcrop.execution.batches import BatchRun
 from outcrop.execution.question import Failures
 from outcrop.planner.plan import FillUpTo, Infer, Materialize, Stage, read_by
-from outcrop.sql.duckdb_dialect import render
 
 _NAMED_IN_MESSAGE_MAX = 5
 _PROMPT_EXCERPT_CHARACTERS = 40
@@ -63,7 +62,7 @@ class PlanRun:
                         self._stored.add(stage.relation)
                         continue
                     operator.settle(read_by(stage.query))
-                    self.store(stage.relation, render(stage.query))
+                    self.store(stage.relation, stage.sql)
                 case Infer():
                     self.own(stage)
                     operator.run(stage)

@@ -11,7 +11,6 @@ from outcrop.execution.infer import ANSWER_SCHEMA, InferOperator, batched
 from outcrop.inference.meter import Progress
 from outcrop.planner.call_numbers import CallNumbers, ModelStatistics, total_numbers
 from outcrop.planner.plan import Infer, StagedCall, StagedPlan
-from outcrop.sql.duckdb_dialect import render
 
 
 @dataclass(slots=True)
@@ -32,7 +31,7 @@ class MeasuringOperator(StageOperator):
         run.run_stages(plan.stages, self)
         if self.operator.failures.count:
             raise rows_failed(self.operator.failures)
-        for _ in self.engine.query(render(plan.result)).batches():
+        for _ in self.engine.query(plan.sql).batches():
             pass
         return self._found
 

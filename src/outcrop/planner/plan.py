@@ -5,17 +5,20 @@ of the engine; `Infer` asks the models for the distinct arguments found in such 
 is the query that gives the statement's rows: it reads temporary relations where the statement
 called models, and it never calls one itself. `FillUpTo` runs stages of its own on growing batches,
 where a LIMIT stands above a model predicate.
+
+A plan may run many times, and in several sessions at once: nobody changes its trees.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlglot import exp
 
 from outcrop.catalog.objects import ExternalModel, Relation
 from outcrop.datatypes import DataType
+from outcrop.sql.duckdb_dialect import render
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,22 @@ class OutputColumn:
 
 
 @dataclass(frozen=True, slots=True)
-class StagedCall:
+class _Rendered:
+    """The base of what holds a query: writes it as the engine's SQL when that is first asked for.
+
+    A copy with another query (`dataclasses.replace`) writes its own.
+    """
+
+    _sql: str | None = field(default=None, init=False, repr=False, compare=False)
+
+    def _render(self, query: exp.Query) -> str:
+        if self._sql is None:
+            object.__setattr__(self, "_sql", render(query))
+        return self._sql or ""
+
+
+@dataclass(frozen=True, slots=True)
+class StagedCall(_Rendered):
     """A model call of an `Infer` stage.
 
     `distinct` gives (id, argument, ...) for the argument tuples to ask about, each once, in the
@@ -41,9 +59,14 @@ class StagedCall:
     ids: str
     answers: str
 
+    @property
+    def sql(self) -> str:
+        """`distinct` as the engine's SQL."""
+        return self._render(self.distinct)
+
 
 @dataclass(frozen=True, slots=True)
-class Materialize:
+class Materialize(_Rendered):
     """Store the rows of `query` as temporary relation `relation`.
 
     `follows` is set where `query` takes the rows of that relation of an `Infer` stage one by one,
@@ -53,6 +76,11 @@ class Materialize:
     relation: str
     query: exp.Query
     follows: str | None = None
+
+    @property
+    def sql(self) -> str:
+        """`query` as the engine's SQL."""
+        return self._render(self.query)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +97,7 @@ class Infer:
 
 
 @dataclass(frozen=True, slots=True)
-class FillUpTo:
+class FillUpTo(_Rendered):
     """Run `stages` on one batch of rows after the other, until enough rows have passed them.
 
     The rows of temporary relation `source` are taken in the order of their column `row`; each batch
@@ -85,12 +113,17 @@ class FillUpTo:
     relation: str
     rows_wanted: int
 
+    @property
+    def sql(self) -> str:
+        """`query` as the engine's SQL."""
+        return self._render(self.query)
+
 
 Stage = Materialize | Infer | FillUpTo
 
 
 @dataclass(frozen=True, slots=True)
-class StagedPlan:
+class StagedPlan(_Rendered):
     """A statement, planned.
 
     `is_streamed` says that `result` takes the rows of the last `Infer` stage one by one, so that a
@@ -106,9 +139,19 @@ class StagedPlan:
     system_views: tuple[Relation, ...] = ()
     reads: tuple[Relation, ...] = ()
 
+    @property
+    def sql(self) -> str:
+        """`result` as the engine's SQL."""
+        return self._render(self.result)
+
     def calls(self) -> Iterator[StagedCall]:
         """Yield every model call of the plan."""
         yield from _calls(self.stages)
+
+    def queries(self) -> Iterator[exp.Query]:
+        """Yield every query of the plan."""
+        yield from _queries(self.stages)
+        yield self.result
 
 
 def _calls(stages: tuple[Stage, ...]) -> Iterator[StagedCall]:
@@ -118,6 +161,18 @@ def _calls(stages: tuple[Stage, ...]) -> Iterator[StagedCall]:
                 yield from stage.calls
             case FillUpTo():
                 yield from _calls(stage.stages)
+
+
+def _queries(stages: tuple[Stage, ...]) -> Iterator[exp.Query]:
+    for stage in stages:
+        match stage:
+            case Materialize():
+                yield stage.query
+            case Infer():
+                yield from (call.distinct for call in stage.calls)
+            case FillUpTo():
+                yield from _queries(stage.stages)
+                yield stage.query
 
 
 def relations_of(stages: Iterable[Stage]) -> set[str]:

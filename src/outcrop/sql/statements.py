@@ -21,10 +21,15 @@ NameParts = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """The base of all statements: the text of this statement alone, and where it begins."""
+    """The base of all statements: the text of this statement alone, and where it begins.
+
+    `filled` is what its parameters were filled with, as text, where they were: together with `text`
+    it says what the statement is.
+    """
 
     text: str
     position: Position
+    filled: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,7 +38,12 @@ def unload(context: CommandContext, statement: Unload) -> Result:
     if "ALLOWOVERWRITE" not in options:
         for each in names:
             _refuse_to_overwrite(destination, each)
-    query = Query(text=statement.text, position=statement.position, tree=statement.query)
+    query = Query(
+        text=statement.text,
+        position=statement.position,
+        filled=statement.filled,
+        tree=statement.query,
+    )
     rows = run_query(context, query)
     try:
         count = destination.write(
