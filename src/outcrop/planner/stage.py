@@ -95,7 +95,7 @@ class Stager:
         for cte in list(with_.expressions):
             relation = self.names.fresh("r")
             if with_.recursive:
-                body: exp.Query = exp.select("*").from_(exp.to_table(cte.alias))
+                body: exp.Query = exp.select("*").from_(_table(cte.alias))
                 body.set("with_", with_.copy())
             else:
                 body = self.stage(cte.this.copy())
@@ -118,10 +118,10 @@ class Stager:
             exp.alias_(_row_number(limited.order), row, quoted=True),
         ).from_(exp.Subquery(this=self.stage(base.this.copy()), alias=base.args["alias"].copy()))
         self.stages.append(Materialize(source, rows))
-        taken = exp.select(*(exp.column(name, quoted=True) for name in names)).from_(batch)
+        taken = exp.select(*(exp.column(name, quoted=True) for name in names)).from_(_table(batch))
         base.set("this", taken.order_by(exp.column(row, quoted=True)))
         body = limited.block.copy()
-        result = exp.select().from_(exp.to_table(filled))
+        result = exp.select().from_(_table(filled))
         for projection in body.expressions:
             name = self.names.fresh("c")  # the block's own names may repeat
             column = exp.alias_(_column(name, filled), projection.alias_or_name, quoted=True)
@@ -154,9 +154,7 @@ class Stager:
         relation = self.names.fresh("r")
         row = self.names.fresh("n")
         stored: list[exp.Expr] = []
-        result = exp.select().from_(
-            exp.alias_(exp.to_table(relation), alias, table=True, quoted=True)
-        )
+        result = exp.select().from_(exp.alias_(_table(relation), alias, table=True, quoted=True))
         calls: list[StagedCall] = []
         for projection in block.expressions:
             name = projection.alias_or_name
@@ -220,9 +218,9 @@ def _distinct(
     else:
         query = exp.select(exp.alias_(exp.Min(this=row), "id"), *columns).group_by(*columns)
     return (
-        query.from_(exp.to_table(relation))
+        query.from_(_table(relation))
         .where(exp.not_(exp.Is(this=first, expression=exp.null())))
-        .order_by("id")
+        .order_by(exp.column("id"))
     )
 
 
@@ -244,9 +242,9 @@ def _join_answers(
             for key in keys
         ]
     select.select(exp.alias_(_answer_value(call), answer, quoted=True), copy=False)
-    select.join(exp.to_table(call.ids), on=exp.and_(*matches), join_type="left", copy=False)
+    select.join(_table(call.ids), on=exp.and_(*matches), join_type="left", copy=False)
     select.join(
-        exp.to_table(call.answers),
+        _table(call.answers),
         on=exp.EQ(this=_column("id", call.answers), expression=_column("id", call.ids)),
         join_type="left",
         copy=False,
@@ -295,6 +293,11 @@ def _row_number(order: tuple[exp.Ordered, ...] = ()) -> exp.Expr:
     if order:
         window.set("order", exp.Order(expressions=[key.copy() for key in order]))
     return window
+
+
+def _table(name: str) -> exp.Table:
+    """Return a temporary relation; `exp.to_table` would parse its name, which takes longer."""
+    return exp.Table(this=exp.to_identifier(name))
 
 
 def _column(name: str, table: str) -> exp.Column:

@@ -38,7 +38,7 @@ from outcrop.sql.statements import (
     Update,
 )
 
-_WITHOUT = {"text", "position", "option_positions", "setting_positions"}
+_WITHOUT = {"text", "position", "filled", "option_positions", "setting_positions"}
 
 
 def _shown(statement: Statement) -> dict[str, object]:
