@@ -11,7 +11,7 @@ from outcrop.execution.batches import BATCH_ROWS_MAX, batch_size
 
 def test_the_first_batch_is_what_is_wanted() -> None:
     assert batch_size(0, 0, 5) == 5
-    assert batch_size(0, 0, 0) == 1
+    assert batch_size(0, 0, 0) == 0
 
 
 def test_a_batch_that_nothing_passed_is_followed_by_a_larger_one() -> None:

@@ -29,12 +29,14 @@ from outcrop.planner.rules.push_predicates_into_arms import push_predicates_into
 from outcrop.planner.rules.resolve_order_aliases import resolve_order_aliases
 from outcrop.planner.rules.separate_calls_over_aggregates import separate_calls_over_aggregates
 from outcrop.planner.rules.separate_calls_over_windows import separate_calls_over_windows
+from outcrop.planner.rules.stop_exists_at_first_row import stop_exists_at_first_row
 from outcrop.planner.rules.write_values_as_union import write_values_as_union
 
 QUERY_RULES = (
     write_values_as_union,
     empty_lists_of_exists,
     decorrelate_subqueries,
+    stop_exists_at_first_row,
     inline_single_use_ctes,
     push_predicates_down,
     push_predicates_into_arms,
