@@ -49,6 +49,13 @@ def _parse_on_error(text: str) -> str:
         raise ValueError("takes 'fail' or 'null'") from None
 
 
+def _parse_prompt_caching(text: str) -> str:
+    folded = text.strip().lower()
+    if folded not in ("auto", "off"):
+        raise ValueError("takes 'auto' or 'off'")
+    return folded
+
+
 def _parse_limit(text: str) -> int | None:
     if text.strip().lower() in ("none", "off", ""):
         return None
@@ -158,6 +165,14 @@ _ALL_SETTINGS = (
         "How long a throttled or failing call is tried again, in milliseconds.",
     ),
     Setting(
+        "outcrop.prompt_caching",
+        "auto",
+        _parse_prompt_caching,
+        "Whether prompts that begin alike are sent so that the provider's prompt cache serves "
+        "their start, where its model has one.",
+        ("auto", "off"),
+    ),
+    Setting(
         "enable_case_sensitive_identifier",
         False,
         _parse_bool,
@@ -245,11 +260,16 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class PriceOverride:
-    """A user's own price of a model, in US dollars per million tokens, as of a date (ISO)."""
+    """A user's own price of a model, in US dollars per million tokens, as of a date (ISO).
+
+    Tokens of the provider's prompt cache cost as other input tokens where theirs is None.
+    """
 
     input_usd_per_million: float
     output_usd_per_million: float
     as_of: str
+    cache_read_usd_per_million: float | None = None
+    cache_write_usd_per_million: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,11 +345,17 @@ def _text(key: str, value: object) -> str:
     return value
 
 
-def _check_keys(where: str, table: Mapping[str, Any], known: tuple[str, ...]) -> None:
+def _check_keys(
+    where: str,
+    table: Mapping[str, Any],
+    required: tuple[str, ...],
+    optional: tuple[str, ...] = (),
+) -> None:
+    known = (*required, *optional)
     for key in table:
         if key not in known:
             raise ConfigInvalid(f"unknown key {where}.{key}", hint=suggest(key, known))
-    missing = [key for key in known if key not in table]
+    missing = [key for key in required if key not in table]
     if missing:
         raise ConfigInvalid(f"{where}.{missing[0]} is missing")
 
@@ -365,15 +391,18 @@ def _parse_route(name: str, table: object) -> Route:
 
 
 def _parse_price(name: str, table: object) -> PriceOverride:
-    keys = ("input_usd_per_million", "output_usd_per_million", "as_of")
+    required = ("input_usd_per_million", "output_usd_per_million", "as_of")
+    optional = ("cache_read_usd_per_million", "cache_write_usd_per_million")
     if not isinstance(table, dict):
-        raise ConfigInvalid(f"prices.{name} must be a table with {', '.join(keys)}")
-    _check_keys(f"prices.{name}", table, keys)
-    for key in keys[:2]:
+        raise ConfigInvalid(f"prices.{name} must be a table with {', '.join(required)}")
+    _check_keys(f"prices.{name}", table, required, optional)
+    rates: dict[str, float] = {}
+    for key in (*required[:2], *(key for key in optional if key in table)):
         value = table[key]
         if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
             raise ConfigInvalid(f"prices.{name}.{key} must be a number from 0")
-    return PriceOverride(float(table[keys[0]]), float(table[keys[1]]), str(table["as_of"]))
+        rates[key] = float(value)
+    return PriceOverride(**rates, as_of=str(table["as_of"]))
 
 
 def _parse_copy_roots(table: Mapping[str, Any]) -> tuple[Path, ...]:

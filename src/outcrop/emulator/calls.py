@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from outcrop.emulator.models import ModelLimits, find_limits
+from outcrop.emulator.prompt_cache import Start, starts_of
 from outcrop.emulator.service_errors import ServiceError, invalid
 from outcrop.emulator.validation import (
     ShapeValidator,
@@ -18,6 +19,7 @@ from outcrop.emulator.validation import (
 )
 from outcrop.inference.invocation import canonical_json
 from outcrop.providers.base import JsonObject
+from outcrop.providers.converse import without_cache_points
 from outcrop.providers.families.base import Family
 from outcrop.providers.scripted import count_tokens, prompt_text
 from outcrop.providers.seeded import digest
@@ -38,8 +40,9 @@ class ModelCall:
     """One checked request that asks a model.
 
     `body` is in Converse's form; `family` is that of an InvokeModel request, else None. `identity`
-    is the same for requests that differ in the limit of the answer only, `fault_key` is not: asked
-    for a longer answer, the model may give one that is not cut.
+    is the same for requests that differ in the limit of the answer or in marks for the prompt cache
+    only, `fault_key` differs with the limit: asked for a longer answer, the model may give one that
+    is not cut.
     """
 
     operation: Operation
@@ -54,6 +57,11 @@ class ModelCall:
     def input_tokens(self) -> int:
         """How many tokens the request has, as CountTokens says."""
         return count_tokens(prompt_text(self.body))
+
+    @property
+    def starts(self) -> tuple[Start, ...]:
+        """The starts of the prompt that the service is to keep for the next request."""
+        return starts_of(self.model_id, self.body)
 
     @property
     def output_tokens_max(self) -> int:
@@ -79,7 +87,8 @@ class CallReader:
         kind = family.name if family else "converse"
         config = dict(body.get("inferenceConfig") or {})
         tokens = str(config.pop("maxTokens", None))
-        asked = canonical_json({**body, "inferenceConfig": config})
+        plain = without_cache_points(body) if family is None else body
+        asked = canonical_json({**plain, "inferenceConfig": config})
         identity = digest(self._seed, kind, model_id, asked)
         fault_key = digest(self._seed, tokens, identity.hex())
         return ModelCall(operation, model_id, limits, body, family, identity, fault_key)
@@ -91,7 +100,7 @@ class CallReader:
         self._shapes.check("CountTokens", model_id, body)
         counted = body.get("input") or {}
         if "converse" in counted:
-            check_converse(counted["converse"], limits)
+            check_converse(model_id, counted["converse"], limits)
             return count_tokens(prompt_text(counted["converse"]))
         try:
             inner = base64.b64decode(counted["invokeModel"]["body"], validate=True)
@@ -103,7 +112,7 @@ class CallReader:
     def _read_converse(self, model_id: str, content: bytes, limits: ModelLimits) -> JsonObject:
         body = parse_json(content, _not_json())
         self._shapes.check("Converse", model_id, body)
-        check_converse(body, limits)
+        check_converse(model_id, body, limits)
         return body
 
 

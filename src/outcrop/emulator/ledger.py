@@ -32,6 +32,8 @@ class ModelCounts:
     paid: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +42,10 @@ class LedgerSnapshot:
 
     `requests` asked a model; CountTokens is not among them. `paid` are those whose model ran, also
     where the answer was then cut off; `distinct_paid` counts equal ones once (same model, same
-    body but for the limit of the answer) and `paid_twice` is the rest. `throttled` and `failed` are
-    those that ended in a ThrottlingException, or in another error or a broken answer. `faults` are
-    the injected ones by name.
+    body but for the limit of the answer and marks for the prompt cache) and `paid_twice` is the
+    rest. `input_tokens` are those that were neither read from the prompt cache nor written to it.
+    `throttled` and `failed` are those that ended in a ThrottlingException, or in another error or a
+    broken answer. `faults` are the injected ones by name.
     """
 
     requests: int
@@ -56,6 +59,8 @@ class LedgerSnapshot:
     peak_in_flight: int
     input_tokens: int
     output_tokens: int
+    cache_read_tokens: int
+    cache_write_tokens: int
     count_tokens: int
     faults: Mapping[str, int]
     by_model: Mapping[str, ModelCounts]
@@ -85,6 +90,8 @@ class Ledger:
         counts.paid += 1
         counts.input_tokens += usage.input_tokens
         counts.output_tokens += usage.output_tokens
+        counts.cache_read_tokens += usage.cache_read_tokens
+        counts.cache_write_tokens += usage.cache_write_tokens
         self.paid.add(identity)
 
     def inject(self, fault: str) -> None:
@@ -127,6 +134,8 @@ class Ledger:
             peak_in_flight=self.peak_in_flight,
             input_tokens=sum(counts.input_tokens for counts in models),
             output_tokens=sum(counts.output_tokens for counts in models),
+            cache_read_tokens=sum(counts.cache_read_tokens for counts in models),
+            cache_write_tokens=sum(counts.cache_write_tokens for counts in models),
             count_tokens=self.count_tokens,
             faults=dict(self.faults),
             by_model={model_id: replace(counts) for model_id, counts in self.by_model.items()},

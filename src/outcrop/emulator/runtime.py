@@ -10,6 +10,7 @@ from outcrop.emulator.calls import ModelCall
 from outcrop.emulator.config import EmulatorConfig
 from outcrop.emulator.faults import FAULTS, Fault, FaultKind, draw_for, spoil
 from outcrop.emulator.ledger import Ledger
+from outcrop.emulator.prompt_cache import PromptCache, bill
 from outcrop.emulator.quotas import Quotas
 from outcrop.emulator.service_errors import TOO_MANY_REQUESTS, ServiceError, invalid
 from outcrop.errors import (
@@ -29,7 +30,7 @@ from outcrop.providers.base import (
     RequestType,
     TokenUsage,
 )
-from outcrop.providers.converse import text_of
+from outcrop.providers.converse import text_of, usage_member
 from outcrop.providers.scripted import count_tokens
 
 # How long a backend may take; the clients' own timeouts are usually shorter.
@@ -64,6 +65,7 @@ class Runtime:
         self._ledger = ledger
         self._sleep = sleep
         self._faults = draw_for(config.faults)
+        self._prompt_cache = PromptCache(clock)
         self._quotas = Quotas(
             requests_per_s=config.quota_rps, tokens_per_minute=config.quota_tpm, clock=clock
         )
@@ -96,6 +98,8 @@ class Runtime:
         return FAULTS[name]
 
     async def _run_model(self, call: ModelCall) -> tuple[JsonObject, TokenUsage]:
+        starts = call.starts
+        read = self._prompt_cache.find(starts)
         if self._config.latency_ms:
             await self._sleep(self._config.latency_ms / 1_000)
         request = ProviderRequest(
@@ -111,9 +115,14 @@ class Runtime:
                 self._ledger.pay(call.model_id, call.identity, TokenUsage(call.input_tokens))
             raise _to_service_error(error) from error
         usage = completion.usage or _estimate_usage(call, completion)
+        response = completion.response
+        if starts:
+            usage = bill(usage, starts, read)
+            response = {**response, "usage": usage_member(usage)}
+            self._prompt_cache.keep(starts)
         self._ledger.pay(call.model_id, call.identity, usage)
         latency_ms = completion.latency_ms + round(self._config.latency_ms)
-        return _with_numbers(completion.response, usage, latency_ms), usage
+        return _with_numbers(response, usage, latency_ms), usage
 
 
 def _estimate_usage(call: ModelCall, completion: Completion) -> TokenUsage:
@@ -123,14 +132,7 @@ def _estimate_usage(call: ModelCall, completion: Completion) -> TokenUsage:
 def _with_numbers(response: JsonObject, usage: TokenUsage, latency_ms: int) -> JsonObject:
     """Return `response` with the usage and the metrics that Converse always has."""
     filled = {**response, "metrics": {"latencyMs": latency_ms}}
-    filled.setdefault(
-        "usage",
-        {
-            "inputTokens": usage.input_tokens,
-            "outputTokens": usage.output_tokens,
-            "totalTokens": usage.input_tokens + usage.output_tokens,
-        },
-    )
+    filled.setdefault("usage", usage_member(usage))
     return filled
 
 

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from outcrop.emulator.models import ModelLimits
+from outcrop.emulator.prompt_cache import check_cache_points
 from outcrop.emulator.service_errors import ServiceError, invalid
 from outcrop.errors import MissingDependency, Rejected
 from outcrop.providers.base import JsonObject
@@ -72,7 +73,7 @@ def parse_json(content: bytes, refusal: ServiceError) -> JsonObject:
     return body
 
 
-def check_converse(body: JsonObject, limits: ModelLimits) -> None:
+def check_converse(model_id: str, body: JsonObject, limits: ModelLimits) -> None:
     """Check what the shapes do not say of a Converse request."""
     messages = body.get("messages")
     if not messages:
@@ -83,6 +84,7 @@ def check_converse(body: JsonObject, limits: ModelLimits) -> None:
     for i, block in enumerate(body.get("system") or ()):
         _check_text(block, "SystemContentBlock", f"system.{i}")
     check_inference_config(body.get("inferenceConfig") or {}, limits)
+    check_cache_points(model_id, body)
 
 
 def _check_turns(messages: list[JsonObject]) -> None:

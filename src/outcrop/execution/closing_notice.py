@@ -16,7 +16,9 @@ def closing_notice(summary: Summary, failures: Failures) -> Notice:
         f"{summary.reused:,} reused",
         f"{failures.count + failures.nulls:,} failed"
         + (f" ({failures.nulls:,} given as NULL)" if failures.nulls else ""),
-        f"{summary.input_tokens:,} tokens in, {summary.output_tokens:,} out",
+        f"{summary.input_tokens:,} tokens in"
+        + (f" ({summary.cached_tokens:,} cached)" if summary.cached_tokens else "")
+        + f", {summary.output_tokens:,} out",
         _cost(summary),
         f"{summary.elapsed_s:.1f} s",
     ]

@@ -43,13 +43,27 @@ class InvocationComposer:
         self._destination = destination
         self._max_tokens_default = max_tokens_default
         self._fixed = _fixed_members(model)
+        self._argument_begin = len(f"{model.prompt} ") if model.prompt else 0
         is_raw = model.request_type is RequestType.RAW
         self._body: Callable[[Sequence[str | None]], Mapping[str, Any]] = (
             _raw_body if is_raw else self._unified_body
         )
 
-    def compose(self, arguments: Sequence[str | None], salt: str = "") -> Invocation:
-        """Return the invocation for one tuple of arguments; `salt` keeps volatile rows apart."""
+    @property
+    def fixed_chars(self) -> int:
+        """How many characters stand before every argument: the system's text, and the PROMPT."""
+        return len(self._model.system or "") + self._argument_begin
+
+    def compose(
+        self,
+        arguments: Sequence[str | None],
+        salt: str = "",
+        shared_ends: tuple[int, ...] = (),
+    ) -> Invocation:
+        """Return the invocation for one tuple of arguments; `salt` keeps volatile rows apart.
+
+        `shared_ends` says how far the argument begins as those of other rows do.
+        """
         members = self._body(arguments)
         return Invocation(
             provider=self._destination.provider,
@@ -59,6 +73,7 @@ class InvocationComposer:
             max_tokens_default=self._max_tokens_default,
             salt=salt,
             members=members,
+            shared_ends=tuple(self._argument_begin + end for end in shared_ends),
         )
 
     def _unified_body(self, arguments: Sequence[str | None]) -> Mapping[str, Any]:

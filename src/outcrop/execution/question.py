@@ -18,10 +18,12 @@ from outcrop.config import OnError
 from outcrop.errors import Error, ProviderError
 from outcrop.execution.compose_invocation import Destination, InvocationComposer
 from outcrop.execution.read_answer import AnswerReader
+from outcrop.execution.shared_prefixes import Arrangement
 from outcrop.inference.feed import Feed
 from outcrop.inference.invocation import Invocation
 from outcrop.inference.statement import Statement as StatementCalls
 from outcrop.planner.plan import StagedCall
+from outcrop.providers.base import RequestType
 
 _FAILURES_NAMED_MAX = 20
 _FAILURES_REMEMBERED_MAX = 10_000
@@ -103,6 +105,7 @@ class Question:
         self._model = call.model
         self._salt = salt
         self._failed = failed
+        self._destination = destination
         self._composer = InvocationComposer(
             call.model, destination, max_tokens_default=options.max_tokens_default
         )
@@ -111,6 +114,7 @@ class Question:
         self._rows: dict[bytes, tuple[Invocation, list[tuple[int, str]]]] = {}
         self._refused: list[RowFailure] = []
         self._feed = Feed()
+        self._arrangement = Arrangement(None, 0)
 
     def add(self, ids: Sequence[pa.RecordBatch]) -> None:
         """Add rows of the relation of distinct arguments, (id, argument, ...), in their order."""
@@ -125,6 +129,7 @@ class Question:
 
         A call that gives no value has None, and is counted as a failure.
         """
+        self._arrangement = self._arrange(calls)
         outcomes = calls.ask(
             self._feed, model=str(self._model.name), function=str(self._model.function)
         )
@@ -166,22 +171,27 @@ class Question:
 
     def _invocations(self, ids: Sequence[pa.RecordBatch]) -> Iterator[Invocation]:
         is_volatile = self._model.volatility is Volatility.VOLATILE
-        for batch in ids:
-            columns = [column.to_pylist() for column in batch.columns]
-            for row, *arguments in zip(*columns, strict=True):
-                salt = f"{self._salt}:{row}" if is_volatile else ""
-                try:
-                    invocation = self._composer.compose(arguments, salt)
-                except ProviderError as error:
-                    self._refused.append(self._failure(row, arguments[0], error))
-                    continue
-                if (failed := self._failed.get(invocation.fingerprint)) is not None:
-                    self._refused.append(self._failure(row, arguments[0], failed))
-                    continue
-                _, rows = self._rows.setdefault(invocation.fingerprint, (invocation, []))
-                rows.append((row, arguments[0]))
-                if len(rows) == 1:
-                    yield invocation
+        for row, arguments, shared_ends in self._arrangement.arrange(ids):
+            prompt = str(arguments[0])
+            salt = f"{self._salt}:{row}" if is_volatile else ""
+            try:
+                invocation = self._composer.compose(arguments, salt, shared_ends)
+            except ProviderError as error:
+                self._refused.append(self._failure(row, prompt, error))
+                continue
+            if (failed := self._failed.get(invocation.fingerprint)) is not None:
+                self._refused.append(self._failure(row, prompt, failed))
+                continue
+            _, rows = self._rows.setdefault(invocation.fingerprint, (invocation, []))
+            rows.append((row, prompt))
+            if len(rows) == 1:
+                yield invocation
+
+    def _arrange(self, calls: StatementCalls) -> Arrangement:
+        if self._model.request_type is RequestType.RAW:
+            return Arrangement(None, 0)
+        cache = calls.prompt_cache(self._destination.provider, self._destination.model_id)
+        return Arrangement(cache, self._composer.fixed_chars)
 
     def _remember(self, fingerprint: bytes, error: Error) -> None:
         if len(self._failed) < _FAILURES_REMEMBERED_MAX:

@@ -200,6 +200,7 @@ def _policy(settings: Mapping[str, SettingValue]) -> CallPolicy:
         max_concurrency=int(settings["outcrop.max_concurrency"] or 1),
         request_timeout_s=int(settings["outcrop.request_timeout"] or 0) / 1_000,
         retry_timeout_s=int(settings["outcrop.retry_timeout"] or 0) / 1_000,
+        prompt_caching=settings["outcrop.prompt_caching"] == "auto",
     )
 
 

@@ -31,6 +31,7 @@ from outcrop.inference.policy import CallPolicy, Outcome
 from outcrop.inference.records import Answer, CallStatus, NewAnswer, NewCall
 from outcrop.inference.sender import Channel, Sender, Tally, Waits
 from outcrop.providers.base import Completion, TokenUsage
+from outcrop.providers.prompt_caching import PromptCaching
 
 logger = logging.getLogger("outcrop.inference")
 
@@ -44,7 +45,8 @@ class Runtime:
 
     From any thread, `call` has the event loop call a function, `ask_loop` waits for what a function
     returns there (False once the gateway is closed), and `spawn` has it run a coroutine. `channel`
-    gives the way to a model of a provider, on the event loop.
+    gives the way to a model of a provider, on the event loop; `prompt_caching` says how it caches
+    prompts.
     """
 
     loop: asyncio.AbstractEventLoop
@@ -53,6 +55,7 @@ class Runtime:
     clock: Clock
     random: Random
     channel: Callable[[str, str], Channel]
+    prompt_caching: Callable[[str, str], PromptCaching | None]
     call: Callable[..., None]
     ask_loop: Callable[[Callable[[], bool]], bool]
     spawn: Callable[[Coroutine[object, object, None]], None]

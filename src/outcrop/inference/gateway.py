@@ -33,7 +33,9 @@ from outcrop.inference.prices import Price, Prices
 from outcrop.inference.records import StatementOutcome
 from outcrop.inference.sender import Channel
 from outcrop.inference.statement import Statement, StatementOrigin
+from outcrop.inference.warm_prefixes import WarmPrefixes
 from outcrop.providers.base import Provider
+from outcrop.providers.prompt_caching import PromptCaching, find_prompt_caching
 
 __all__ = ["CLOSE_GRACE_S", "CallPolicy", "Gateway", "Outcome", "Statement"]
 
@@ -80,6 +82,7 @@ class Gateway:
             clock=self._clock,
             random=random or random_module.SystemRandom(),
             channel=self._channel,
+            prompt_caching=self._prompt_caching,
             call=self._call,
             ask_loop=self._ask_loop,
             spawn=self._spawn,
@@ -174,8 +177,18 @@ class Gateway:
                 provider = self._providers[provider_name] = self._build_provider(provider_name)
             price = self._prices.find(self._provider_kind(provider_name), model_id)
             limiter = Limiter(self._clock, provider.concurrency_max or CONCURRENCY_MAX)
-            channel = self._channels[key] = Channel(provider, limiter, price)
+            channel = self._channels[key] = Channel(
+                provider,
+                limiter,
+                price,
+                self._prompt_caching(provider_name, model_id),
+                WarmPrefixes(self._clock),
+            )
         return channel
+
+    def _prompt_caching(self, provider_name: str, model_id: str) -> PromptCaching | None:
+        """Return how a model caches prompts, None where it does not; from any thread."""
+        return find_prompt_caching(self._provider_kind(provider_name), model_id)
 
     async def _shut_down(self, grace_s: float) -> None:
         statements = tuple(self._statements)

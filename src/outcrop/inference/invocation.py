@@ -3,7 +3,8 @@
 Equal fingerprints share one answer and at most one payment (docs/concepts.md, "A model call").
 The fingerprint covers the provider, the model id, the request type and the canonical body: the
 prompt text, every parameter that the user set, the output schema. It does not cover what the
-runtime chose by itself: `max_tokens_default`, the response type, timeouts, the region.
+runtime chose by itself: `max_tokens_default`, marks for the provider's prompt cache, the response
+type, timeouts, the region.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from outcrop.providers.base import JsonObject, ProviderRequest, RequestType
+from outcrop.providers.converse import with_cache_points
 
 FINGERPRINT_BYTES = 20
 _FORMAT = b"outcrop.invocation.1\0"
@@ -36,7 +38,9 @@ class Invocation:
     `body` is canonical JSON (see `ProviderRequest.body`). `max_tokens_default` is what the runtime
     sends as the limit of the answer where the user set none; it is no part of the identity.
     `salt` keeps invocations apart that must not share an answer (VOLATILITY VOLATILE). `members` is
-    what `body` is the text of, where whoever made it still has it at hand.
+    what `body` is the text of, where whoever made it still has it at hand. `shared_ends` says how
+    far the text begins as that of other invocations does, in characters, the shortest first; 0 is
+    the system's text alone.
     """
 
     provider: str
@@ -46,6 +50,7 @@ class Invocation:
     max_tokens_default: int | None = None
     salt: str = ""
     members: JsonObject | None = field(default=None, compare=False, repr=False)
+    shared_ends: tuple[int, ...] = field(default=(), compare=False)
 
     @cached_property
     def fingerprint(self) -> bytes:
@@ -57,11 +62,32 @@ class Invocation:
             digest.update(encoded)
         return digest.digest()
 
-    def to_request(self, timeout_s: float) -> ProviderRequest:
-        """Return the request that is sent: the body, completed by the runtime's own choices."""
-        body: JsonObject = json.loads(self.body) if self.members is None else self.members
+    def shared_prefixes(self) -> tuple[bytes, ...]:
+        """Return the digests of the starts that other invocations share."""
+        if not self.shared_ends:
+            return ()
+        body = self._members()
+        fixed = canonical_json(body.get("system")).encode()
+        text = body["messages"][0]["content"][0]["text"]
+        return tuple(
+            hashlib.blake2b(fixed + text[:end].encode(), digest_size=FINGERPRINT_BYTES).digest()
+            for end in self.shared_ends
+        )
+
+    def to_request(self, timeout_s: float, *, is_marked: bool = False) -> ProviderRequest:
+        """Return the request that is sent: the body, completed by the runtime's own choices.
+
+        `is_marked` puts marks for the provider's prompt cache where shared starts end.
+        """
+        body = self._members()
         if self.request_type is RequestType.UNIFIED and self.max_tokens_default is not None:
             config = dict(body.get("inferenceConfig") or {})
             config.setdefault("maxTokens", self.max_tokens_default)
             body = {**body, "inferenceConfig": config}
+        if is_marked and self.shared_ends:
+            body = with_cache_points(body, self.shared_ends)
         return ProviderRequest(self.model_id, self.request_type, body, timeout_s)
+
+    def _members(self) -> JsonObject:
+        members: JsonObject = json.loads(self.body) if self.members is None else self.members
+        return members

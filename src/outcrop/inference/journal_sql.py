@@ -132,7 +132,8 @@ def call_row(call: NewCall) -> Row:
         call.throttles,
         call.retries,
         call.possibly_paid,
-        *_tokens(call.usage)[:2],
+        None if call.usage is None else call.usage.all_input_tokens,
+        None if call.usage is None else call.usage.output_tokens,
         call.cost_usd,
         call.started_at,
         call.duration_ms,
@@ -161,7 +162,7 @@ def usage_rows(calls: Iterable[NewCall]) -> Sequence[Row]:
             total = sums.setdefault((call.provider, call.model_id), [0, 0, 0, 0])
             total[0] += 1
             total[1] += answer.request_chars
-            total[2] += call.usage.input_tokens
+            total[2] += call.usage.all_input_tokens
             total[3] += call.usage.output_tokens
     return [(*model, *total) for model, total in sums.items()]
 

@@ -47,7 +47,8 @@ class Counts:
     """The counters of a meter.
 
     `calls_total` is None where it is not known how many invocations there will be; `sent` counts
-    invocations, `attempts` the requests for them; `unusable` answers came and hold no value, and
+    invocations, `attempts` the requests for them; `cached_tokens` of `input_tokens` were read from
+    the provider's prompt cache; `unusable` answers came and hold no value, and
     `unasked` rows were such that nothing could be asked of them;
     `in_flight` is what the provider works on now; `repeated` were asked before in this statement,
     which has paid for their answers.
@@ -69,6 +70,7 @@ class Counts:
     truncated: int = 0
     in_flight: int = 0
     input_tokens: int = 0
+    cached_tokens: int = 0
     output_tokens: int = 0
     saved_input_tokens: int = 0
     saved_output_tokens: int = 0
@@ -133,6 +135,7 @@ class Summary:
     truncated: int
     possibly_paid: int
     input_tokens: int
+    cached_tokens: int
     output_tokens: int
     cost_usd: float | None
     is_cost_complete: bool
@@ -177,7 +180,7 @@ class Meter:
                 self._counts.saved_cost.add(answer.cost_usd)
                 self._counts.truncated += is_truncated(answer.response)
                 if answer.usage is not None:
-                    self._counts.saved_input_tokens += answer.usage.input_tokens
+                    self._counts.saved_input_tokens += answer.usage.all_input_tokens
                     self._counts.saved_output_tokens += answer.usage.output_tokens
 
     def repeated(self, count: int) -> None:
@@ -212,7 +215,8 @@ class Meter:
             self._counts.in_flight -= 1
             self._counts.cost.add(cost_usd)
             if usage is not None:
-                self._counts.input_tokens += usage.input_tokens
+                self._counts.input_tokens += usage.all_input_tokens
+                self._counts.cached_tokens += usage.cache_read_tokens
                 self._counts.output_tokens += usage.output_tokens
 
     def answered(self, response: JsonObject) -> None:
@@ -289,6 +293,7 @@ def summary_of(counts: Counts, outcome: StatementOutcome, elapsed_s: float) -> S
         truncated=counts.truncated,
         possibly_paid=counts.possibly_paid,
         input_tokens=counts.input_tokens,
+        cached_tokens=counts.cached_tokens,
         output_tokens=counts.output_tokens,
         cost_usd=counts.cost.usd,
         is_cost_complete=not counts.cost.unknown,

@@ -18,6 +18,7 @@ class CallPolicy:
     max_concurrency: int = 64
     request_timeout_s: float = 120.0
     retry_timeout_s: float = 600.0
+    prompt_caching: bool = True
 
 
 @dataclass(frozen=True, slots=True)

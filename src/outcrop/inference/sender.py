@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import TypeVar
@@ -18,7 +18,9 @@ from outcrop.inference.policy import CallPolicy
 from outcrop.inference.prices import Price
 from outcrop.inference.retry import Backoff, RetryPolicy
 from outcrop.inference.tokens import usage_max
+from outcrop.inference.warm_prefixes import WarmPrefixes
 from outcrop.providers.base import Completion, Provider, ProviderRequest, TokenUsage
+from outcrop.providers.prompt_caching import PromptCaching
 
 _T = TypeVar("_T")
 
@@ -30,6 +32,8 @@ class Channel:
     provider: Provider
     limiter: Limiter
     price: Price | None
+    caching: PromptCaching | None
+    warm: WarmPrefixes
 
 
 @dataclass(slots=True)
@@ -101,12 +105,18 @@ class Sender:
 
         `tally` is kept up to date, so that it is true however this ends.
         """
-        request = invocation.to_request(self._policy.request_timeout_s)
+        caching = self._channel.caching
+        request = invocation.to_request(
+            self._policy.request_timeout_s, is_marked=caching is not None and caching.marks_max > 0
+        )
+        prefixes = invocation.shared_prefixes()
         cost_max_usd = self._cost_max_usd(invocation, request)
         backoff: Backoff | None = None
         while True:
             try:
-                return await self._attempt(request, cost_max_usd, tally)
+                if not prefixes:
+                    return await self._attempt(request, cost_max_usd, tally)
+                return await self._attempt_in_turn(prefixes, request, cost_max_usd, tally)
             except ProviderError as error:
                 now_s = self._clock.monotonic()
                 if backoff is None:
@@ -119,6 +129,19 @@ class Sender:
                     tally.retries += 1
                     self._meter.retried()
             await self._waits.wait(self._clock.sleep(delay_s))
+
+    async def _attempt_in_turn(
+        self, prefixes: Sequence[bytes], request: ProviderRequest, cost_max_usd: float, tally: Tally
+    ) -> Completion:
+        """Send the request when its start is in the cache, or is its own to put there."""
+        warm = self._channel.warm
+        written = await self._waits.wait(warm.take_turn(prefixes))
+        try:
+            completion = await self._attempt(request, cost_max_usd, tally)
+            warm.keep(prefixes)
+        finally:
+            warm.end_turn(written)
+        return completion
 
     async def _attempt(
         self, request: ProviderRequest, cost_max_usd: float, tally: Tally

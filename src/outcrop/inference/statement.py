@@ -23,6 +23,7 @@ from outcrop.inference.meter import (
     total_of,
 )
 from outcrop.inference.policy import CallPolicy, Outcome
+from outcrop.inference.prompt_cache import PromptCache, prompt_cache_of
 from outcrop.inference.records import CallStatus, NewCall, NewStatement, StatementOutcome
 
 
@@ -89,6 +90,19 @@ class Statement:
         except Error as error:
             self._error = error
             raise
+
+    def prompt_cache(self, provider: str, model_id: str) -> PromptCache | None:
+        """Return what is known of a model's prompt cache; None where there is none to use."""
+        caching = self._runtime.prompt_caching(provider, model_id)
+        if caching is None or not self._policy.prompt_caching:
+            return None
+        journal = self._runtime.journal
+        return prompt_cache_of(
+            caching,
+            journal.token_history(provider, model_id),
+            journal.call_speed(provider, model_id),
+            self._policy.max_concurrency,
+        )
 
     def note_unusable(
         self, invocation: Invocation | None, error: Error, *, model: str, function: str

@@ -93,7 +93,12 @@ def _plain_id(model_id: str) -> str | None:
 
 
 def _from_override(override: PriceOverride) -> Price:
-    rates = Rates(override.input_usd_per_million, override.output_usd_per_million)
+    rates = Rates(
+        override.input_usd_per_million,
+        override.output_usd_per_million,
+        override.cache_read_usd_per_million,
+        override.cache_write_usd_per_million,
+    )
     return Price(rates, as_of=override.as_of, source="outcrop.toml")
 
 

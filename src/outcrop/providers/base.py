@@ -41,12 +41,20 @@ INFERENCE_CONFIG_KEYS: Mapping[str, tuple[type, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class TokenUsage:
-    """Tokens that a provider counted, and bills, for one completion."""
+    """Tokens that a provider counted, and bills, for one completion.
+
+    `input_tokens` were neither read from the provider's prompt cache nor put there.
+    """
 
     input_tokens: int = 0
     output_tokens: int = 0
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
+
+    @property
+    def all_input_tokens(self) -> int:
+        """What the model was given to read, from the prompt cache or not."""
+        return self.input_tokens + self.cache_read_tokens + self.cache_write_tokens
 
 
 @dataclass(frozen=True, slots=True)

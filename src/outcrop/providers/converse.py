@@ -7,10 +7,13 @@ back (Amazon Bedrock API reference, "Converse"); these are the pieces that they 
     text_of_content(content) -> str                 the same for one message's content
     usage_of(response) -> TokenUsage | None         what the provider counted
     text_response(text, *, stop_reason, usage, latency_ms) -> JsonObject
+    usage_member(usage) -> JsonObject               the usage of a response
     output_schema_of(body) -> OutputSchema | None   the JSON schema that a request asks for
     prompt_texts_of(content) -> list[str]           the texts of a request's content, else Rejected
     check_members(body, owner)                      Rejected for what only Bedrock can do
     text_format(schema, name) -> JsonObject         `outputConfig.textFormat` for a JSON schema
+    with_cache_points(body, ends) -> JsonObject     a request with marks for the prompt cache
+    without_cache_points(body) -> JsonObject        the same without them
 """
 
 from __future__ import annotations
@@ -27,6 +30,9 @@ from outcrop.providers.base import JsonObject, TokenUsage
 _SHARED_MEMBERS = frozenset(
     {"messages", "system", "inferenceConfig", "additionalModelRequestFields", "outputConfig"}
 )
+
+# Where the start of a prompt ends that the provider is to keep for the next request.
+CACHE_POINT: JsonObject = {"cachePoint": {"type": "default"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +90,13 @@ def text_response(
         "stopReason": stop_reason,
     }
     if usage is not None:
-        response["usage"] = _usage_member(usage)
+        response["usage"] = usage_member(usage)
     response["metrics"] = {"latencyMs": latency_ms}
     return response
 
 
-def _usage_member(usage: TokenUsage) -> JsonObject:
-    """Converse's `inputTokens` leaves cached tokens out; its `totalTokens` has them all."""
+def usage_member(usage: TokenUsage) -> JsonObject:
+    """Return `usage` as Converse has it: `inputTokens` without cached tokens, and a total with."""
     cached = usage.cache_read_tokens + usage.cache_write_tokens
     member = {
         "inputTokens": usage.input_tokens,
@@ -143,6 +149,51 @@ def prompt_texts_of(content: Sequence[JsonObject]) -> list[str]:
                 hint="Send text, or ask a model on Bedrock.",
             )
     return texts
+
+
+def with_cache_points(body: JsonObject, ends: Sequence[int]) -> JsonObject:
+    """Return a request of one text with a `cachePoint` after each of `ends`, in characters.
+
+    At 0 it stands after the system's text, which comes before.
+    """
+    [message] = body["messages"]
+    [block] = message["content"]
+    text, begin = block["text"], 0
+    marked = dict(body)
+    content: list[JsonObject] = []
+    for end in ends:
+        if end:
+            content += [{"text": text[begin:end]}, CACHE_POINT]
+        else:
+            marked["system"] = [*body["system"], CACHE_POINT]
+        begin = end
+    if begin < len(text):
+        content.append({"text": text[begin:]})
+    return {**marked, "messages": [{**message, "content": content}]}
+
+
+def without_cache_points(body: JsonObject) -> JsonObject:
+    """Return a request as it was before texts were split around a `cachePoint`."""
+    plain = dict(body)
+    if "system" in body:
+        plain["system"] = _joined(body["system"])
+    plain["messages"] = [{**m, "content": _joined(m["content"])} for m in body["messages"]]
+    return plain
+
+
+def _joined(content: Sequence[JsonObject]) -> Sequence[JsonObject]:
+    joined: list[JsonObject] = []
+    is_split = False
+    for block in content:
+        if "cachePoint" in block:
+            is_split = True
+        elif is_split and "text" in block and joined and "text" in joined[-1]:
+            joined[-1] = {"text": joined[-1]["text"] + block["text"]}
+            is_split = False
+        else:
+            joined.append(block)
+            is_split = False
+    return joined
 
 
 def check_members(body: JsonObject, owner: str) -> None:

@@ -162,10 +162,11 @@ def count_tokens(text: str) -> int:
 
 
 def prompt_text(body: JsonObject) -> str:
-    """Return the text of a Converse request: system and message texts, one a line."""
+    """Return the text of a Converse request: the system's texts and each message's, one a line."""
     texts = [block["text"] for block in body.get("system") or () if "text" in block]
     for message in body.get("messages") or ():
-        texts.extend(block["text"] for block in message["content"] if "text" in block)
+        blocks = [block["text"] for block in message["content"] if "text" in block]
+        texts += ["".join(blocks)] if blocks else []
     return texts[0] if len(texts) == 1 else "\n".join(texts)
 
 

@@ -39,6 +39,8 @@ def test_the_numbers_of_a_ledger() -> None:
         peak_in_flight=2,
         input_tokens=111,
         output_tokens=222,
+        cache_read_tokens=0,
+        cache_write_tokens=0,
         count_tokens=0,
         faults={"hang": 1},
         by_model={
@@ -111,6 +113,8 @@ def test_the_ledger_over_http(
         "paid": 1,
         "input_tokens": 2,
         "output_tokens": 7,
+        "cache_read_tokens": 0,
+        "cache_write_tokens": 0,
     }
     extras = {
         "distinct_paid": 1,

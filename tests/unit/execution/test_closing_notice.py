@@ -24,6 +24,7 @@ SUMMARY = Summary(
     truncated=0,
     possibly_paid=0,
     input_tokens=1_200,
+    cached_tokens=0,
     output_tokens=34,
     cost_usd=0.00125,
     is_cost_complete=True,
@@ -37,6 +38,11 @@ NOTHING_SENT = replace(SUMMARY, calls=0, input_tokens=0, output_tokens=0, cost_u
 
 def _text(summary: Summary, failures: Failures | None = None) -> str:
     return closing_notice(summary, failures or Failures()).message
+
+
+def test_it_says_what_the_prompt_cache_of_the_provider_had() -> None:
+    cached = replace(SUMMARY, cached_tokens=1_000)
+    assert "1,200 tokens in (1,000 cached), 34 out" in _text(cached)
 
 
 def test_it_says_calls_reuse_failures_tokens_cost_and_time() -> None:

@@ -131,7 +131,9 @@ def test_token_history_grows_with_the_answers_whose_usage_is_known(journal: Jour
     assert journal.token_history("here", "model-1") is None
     store(journal, answered(1), answered(2), answered(3, usage=None), failed(4))
     store(journal, answered(5))
-    assert journal.token_history("here", "model-1") == TokenHistory(3, 120, 30, 15)
+    assert journal.token_history("here", "model-1") == TokenHistory(
+        3, 120, 45, 15
+    )  # cached ones too
     assert journal.token_history("here", "model-2") is None
 
 
@@ -141,7 +143,7 @@ def test_calls_are_shown_with_their_statement(journal: Journal) -> None:
     assert list(journal.calls()) == [
         CallDetail(
             1, "q1", key(1), "ann", "m", "f", "here", "model-1", CallStatus.ANSWERED, 1, 0, 0, 0,
-            10, 5, 0.25, datetime.fromtimestamp(1_001, UTC), 12, None, None,
+            15, 5, 0.25, datetime.fromtimestamp(1_001, UTC), 12, None, None,
         ),
         CallDetail(
             2, "q1", key(2), "ann", "m", "f", "here", "model-1", CallStatus.FAILED, 6, 1, 5, 0,

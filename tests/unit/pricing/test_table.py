@@ -92,6 +92,17 @@ def test_the_users_own_price_wins_for_every_kind() -> None:
     assert other.input_usd_per_million == 0.15
 
 
+def test_the_users_own_price_of_cached_tokens() -> None:
+    usage = TokenUsage(0, 0, 1_000_000, 1_000_000)
+    for override, cost_usd in (
+        (PriceOverride(1.0, 2.0, "2026-01-02"), 2.0),
+        (PriceOverride(1.0, 2.0, "2026-01-02", 0.1, 1.25), 1.35),
+    ):
+        price = PriceTable.load({"own": override}).find("bedrock", "own")
+        assert price is not None
+        assert price.cost_usd(usage) == pytest.approx(cost_usd)
+
+
 def test_long_requests_pay_the_long_context_rate() -> None:
     price = TABLE.find("anthropic", "claude-sonnet-4-5")
     assert price is not None
