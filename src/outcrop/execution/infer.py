@@ -10,11 +10,11 @@ import pyarrow as pa
 from outcrop.catalog.objects import ExternalModel
 from outcrop.engines.base import EngineSession
 from outcrop.errors import Error
+from outcrop.execution.arrow_columns import integer_column, text_column
 from outcrop.execution.compose_invocation import Destination
 from outcrop.execution.question import Answered, Failures, InferOptions, Question
 from outcrop.inference.statement import Statement as StatementCalls
 from outcrop.planner.plan import StagedCall
-from outcrop.sql.duckdb_dialect import render
 
 ANSWER_SCHEMA = pa.schema([("id", pa.int64()), ("value", pa.string())])
 _ANSWERS_A_BATCH = 1_024
@@ -60,7 +60,7 @@ class InferOperator:
 
     def store_ids(self, call: StagedCall) -> list[pa.RecordBatch]:
         """Store the distinct arguments of a call, and return them."""
-        self._engine.materialize(call.ids, render(call.distinct))
+        self._engine.materialize(call.ids, call.sql)
         # Read to the end: an open result owns its session, which has more to do.
         return list(self._engine.query(f'SELECT * FROM "{call.ids}" ORDER BY id').batches())
 
@@ -103,5 +103,5 @@ def batched(answers: Iterable[Answered]) -> Iterator[pa.RecordBatch]:
 
 
 def _batch(ids: list[int], values: list[str | None]) -> pa.RecordBatch:
-    columns = [pa.array(ids, pa.int64()), pa.array(values, pa.string())]
-    return pa.record_batch(columns, schema=ANSWER_SCHEMA)
+    columns = [integer_column(ids), text_column(values)]
+    return pa.RecordBatch.from_arrays(columns, schema=ANSWER_SCHEMA)

@@ -25,7 +25,6 @@ from outcrop.inference.meter import Progress
 from outcrop.inference.policy import CallPolicy
 from outcrop.inference.statement import Statement as StatementCalls
 from outcrop.planner.plan import Infer, StagedPlan
-from outcrop.sql.duckdb_dialect import render
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -105,7 +104,7 @@ class StatementRunner:
                     run.run_stages(plan.stages, flow)
                     if flow.failures.count:
                         raise rows_failed(flow.failures)
-            yield render(plan.result)
+            yield plan.sql
 
     @contextmanager
     def asking(self, plan: StagedPlan, request: Request) -> Iterator[tuple[PlanRun, InferOperator]]:
