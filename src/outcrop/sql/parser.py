@@ -24,7 +24,7 @@ from outcrop.sql.grammar.queries import parse_select
 from outcrop.sql.grammar.settings import parse_reset, parse_set, parse_show, parse_show_model
 from outcrop.sql.grammar.tables import parse_create_table, parse_truncate
 from outcrop.sql.grammar.transactions import parse_begin, parse_commit, parse_rollback
-from outcrop.sql.grammar.unload import parse_unload
+from outcrop.sql.grammar.unload import parse_copy_query, parse_unload
 from outcrop.sql.grammar.views import (
     parse_alter_materialized_view,
     parse_create_materialized_view,
@@ -58,6 +58,7 @@ ROUTES: Mapping[Words, Rule] = MappingProxyType(
         ("DELETE",): parse_delete,
         ("MERGE",): parse_merge,
         ("COPY",): parse_copy,
+        ("COPY", "("): parse_copy_query,
         ("UNLOAD",): parse_unload,
         ("CREATE", "TABLE"): parse_create_table,
         ("CREATE", "TEMP", "TABLE"): parse_create_table,

@@ -238,7 +238,10 @@ class Copy(Statement):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unload(Statement):
-    """UNLOAD ('query') TO 'target' [option ...]; its options are kept as those of COPY are."""
+    """UNLOAD ('query') TO 'target' [option ...], and COPY (query) TO 'target' [option ...].
+
+    Options are kept as those of COPY are.
+    """
 
     query: exp.Query
     target: str

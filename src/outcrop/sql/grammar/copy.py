@@ -135,6 +135,8 @@ def parse_copy(cursor: TokenCursor) -> Copy:
         raise cursor.unsupported("COPY JOB", "Run COPY when files arrive.")
     table = cursor.name("the table's name")
     columns = cursor.names() if cursor.at("(") else ()
+    if cursor.at("TO"):
+        raise cursor.unsupported("COPY table TO", "Write COPY (SELECT * FROM table) TO 'target'.")
     cursor.expect("FROM")
     if cursor.at("STDIN"):
         raise cursor.unsupported("COPY FROM STDIN", "Name a file or an s3:// object.")

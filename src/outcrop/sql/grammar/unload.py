@@ -1,6 +1,7 @@
 """UNLOAD: a query in quotes, where its rows go, and options in any order.
 
-Facts are from the developer guide, "UNLOAD".
+Facts are from the developer guide, "UNLOAD". COPY (query) TO, as PostgreSQL has it, is the same
+statement with its query not in quotes.
 """
 
 from __future__ import annotations
@@ -74,7 +75,20 @@ def parse_unload(cursor: TokenCursor) -> Unload:
     cursor.expect("UNLOAD", "(")
     place = cursor.position
     query = _parse_query(cursor.string("the query"), place)
-    cursor.expect(")", "TO")
+    cursor.expect(")")
+    return _parse_rest(cursor, query)
+
+
+def parse_copy_query(cursor: TokenCursor) -> Unload:
+    """Parse COPY ( query ) TO 'target' [option ...]."""
+    cursor.expect("COPY", "(")
+    query = parse_query(cursor.script, cursor.take_until())
+    cursor.expect(")")
+    return _parse_rest(cursor, query)
+
+
+def _parse_rest(cursor: TokenCursor, query: exp.Query) -> Unload:
+    cursor.expect("TO")
     target = cursor.string("where the rows go")
     options: dict[str, str | bool] = {}
     positions: dict[str, Position] = {}
