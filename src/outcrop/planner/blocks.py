@@ -56,7 +56,9 @@ def conjuncts(condition: exp.Expr | None) -> list[exp.Expr]:
         condition.this if isinstance(condition, exp.Where | exp.Having | exp.Qualify) else condition
     )
     node = node.unnest()
-    return list(node.flatten()) if isinstance(node, exp.And) else [node]
+    if isinstance(node, exp.And):  # its own flatten() stops at parentheses
+        return [*conjuncts(node.left), *conjuncts(node.right)]
+    return [node]
 
 
 def set_condition(block: exp.Select, clause: str, parts: Sequence[exp.Expr]) -> None:

@@ -2,6 +2,10 @@
 SELECT t.i FROM t JOIN u ON t.i = u.i AND f(u.b) = 'x';
 SELECT t.i FROM t JOIN u ON t.i = u.i WHERE f(u.b) = 'x';
 
+-- In parentheses.
+SELECT t.i FROM t JOIN u ON t.i = u.i AND (u.b <> 'a' AND (u.b <> 'c' AND f(u.b) = 'x'));
+SELECT t.i FROM t JOIN u ON t.i = u.i AND u.b <> 'a' AND u.b <> 'c' WHERE f(u.b) = 'x';
+
 -- With a WHERE that is there already.
 SELECT t.i FROM t JOIN u ON t.i = u.i AND f(u.b) = 'x' WHERE t.q = 'x';
 SELECT t.i FROM t JOIN u ON t.i = u.i WHERE t.q = 'x' AND f(u.b) = 'x';

@@ -22,7 +22,12 @@ SELECT s.y FROM (SELECT f(p) AS y FROM t ORDER BY i LIMIT 2) AS s;
 SELECT s.y FROM (SELECT f(_q1.p) AS y FROM (SELECT t.p, t.i FROM t ORDER BY t.i LIMIT 2) AS _q1
 ORDER BY _q1.i) AS s;
 
--- Not below a filter or an order that needs an answer.
+-- What the order needs is asked for every row, the rest for what is left.
+SELECT g(q) FROM t ORDER BY f(p), i LIMIT 2;
+SELECT g(_q2.q) FROM (SELECT t.q, t.i, f(t.p) AS _v1 FROM t ORDER BY f(t.p), t.i LIMIT 2) AS _q2
+ORDER BY _q2._v1, _q2.i;
+
+-- Not below a filter or an order that needs all the answers.
 SELECT f(p) FROM t WHERE g(q) = 'x' ORDER BY i LIMIT 2;
 UNCHANGED;
 

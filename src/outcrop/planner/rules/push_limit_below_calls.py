@@ -1,15 +1,16 @@
-"""Sort and cut before calling, where neither the order nor a filter needs an answer.
+"""Sort and cut before calling, but for what the order itself needs an answer of.
 
 Type:   block rewrite
 Goal:   LIMIT 5 makes five calls.
 Before: SELECT f(t.p) FROM t ORDER BY t.i LIMIT 5
 After:  SELECT f(q.p) FROM (SELECT t.p, t.i FROM t ORDER BY t.i LIMIT 5) AS q ORDER BY q.i
 
+Where ORDER BY holds a call, it alone is made for every row, and handed up to whoever makes it too.
 Without ORDER BY any rows would do; where the engine has no order of its own (after a join or a
 grouping) the rows are sorted by what is read of them, so that the same data gives the same prompts,
 and a second run finds their answers in the journal.
 
-Does not fire where WHERE or ORDER BY holds a call, nor above DISTINCT, groups or windows.
+Does not fire where WHERE holds a call, nor above DISTINCT, groups or windows.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from __future__ import annotations
 from sqlglot import exp
 
 from outcrop.planner.blocks import Names, Split, has_own_call, is_plain
-from outcrop.planner.model_call import has_call_in_scope
+from outcrop.planner.guards import guard_of
+from outcrop.planner.model_call import calls_in_scope, has_call_in_scope
 
 
 def push_limit_below_calls(block: exp.Select, names: Names) -> None:
@@ -26,16 +28,30 @@ def push_limit_below_calls(block: exp.Select, names: Names) -> None:
     is_cut = block.args.get("limit") or block.args.get("offset")
     if not is_cut or not is_plain(block) or not has_own_call(block):
         return
-    if has_call_in_scope(order) or has_call_in_scope(where):
+    needed = _needed_by_order(block)
+    if has_call_in_scope(where) or all(call in needed for call in _calls(block.expressions)):
         return
     split = Split(block, names)
     split.lower("from_", "joins", "laterals", "where", "limit", "offset")
+    split.lower_expressions(needed, "v")
     if order is not None:
         split.inner.set("order", order.copy())
     split.finish()
     if order is None and not _has_stored_order(split.inner):
         keys = [projection.unalias().copy() for projection in split.inner.expressions]
         split.inner.order_by(*keys, copy=False)
+
+
+def _needed_by_order(block: exp.Select) -> list[exp.Expr]:
+    """Return the keys of ORDER BY that hold calls, and those calls that are made for every row."""
+    order = block.args.get("order")
+    keys = [key.this for key in order.expressions if has_call_in_scope(key)] if order else []
+    calls = [c for key in keys for c in calls_in_scope(key) if guard_of(c, key) is None]
+    return [*keys, *calls]
+
+
+def _calls(parts: list[exp.Expr]) -> list[exp.Expr]:
+    return [call for part in parts for call in calls_in_scope(part)]
 
 
 def _has_stored_order(block: exp.Expr) -> bool:
