@@ -270,6 +270,14 @@ def is_open(block: exp.Select) -> bool:
     return is_plain(block) and not block.args.get("limit") and not block.args.get("offset")
 
 
+def is_null_extended(block: exp.Select, source: exp.Expr) -> bool:
+    """Tell whether a join may put NULLs in the place of the rows of a block's source."""
+    joins: list[exp.Join] = block.args.get("joins") or []
+    position = next((i for i, join in enumerate(joins, start=1) if join.this is source), 0)
+    sides = ["", *(join.side for join in joins)]
+    return sides[position] in ("LEFT", "FULL") or bool({"RIGHT", "FULL"} & {*sides[position + 1 :]})
+
+
 def has_random(node: exp.Expr) -> bool:
     """Tell whether RANDOM() stands in `node`."""
     return any(is_random(found) for found in node.walk())

@@ -1,32 +1,73 @@
--- The arguments come from the side that is joined.
+-- The arguments come from the side that is joined: its rows that have a partner.
 SELECT t.i FROM t LEFT JOIN u ON t.i = u.i AND f(u.b) = 'x';
-SELECT t.i FROM t LEFT JOIN (SELECT u.b, u.i, f(u.b) AS _y1 FROM u) AS u ON t.i = u.i AND u._y1 =
-'x';
+SELECT t.i FROM t LEFT JOIN (SELECT u.b, u.i, CASE WHEN EXISTS(SELECT 1 AS one FROM t WHERE t.i = u.i) THEN f(u.b) END AS _y1 FROM u) AS u ON t.i = u.i AND u._y1 = 'x';
 
 -- From the other side.
 SELECT t.i, u.b FROM t LEFT JOIN u ON t.i = u.i AND f(t.p) = 'x';
-SELECT t.i, u.b FROM (SELECT t.i, t.p, f(t.p) AS _y1 FROM t) AS t LEFT JOIN u ON t.i = u.i AND t._y1
-= 'x';
+SELECT t.i, u.b FROM (SELECT t.i, t.p, CASE WHEN EXISTS(SELECT 1 AS one FROM u WHERE t.i = u.i) THEN f(t.p) END AS _y1 FROM t) AS t LEFT JOIN u ON t.i = u.i AND t._y1 = 'x';
 
 -- From each side its own.
 SELECT t.i, u.b FROM t FULL JOIN u ON t.i = u.i AND f(t.p) = g(u.b);
-SELECT t.i, u.b FROM (SELECT t.i, t.p, f(t.p) AS _y1 FROM t) AS t FULL JOIN (SELECT u.b, u.i, g(u.b)
-AS _y2 FROM u) AS u ON t.i = u.i AND t._y1 = u._y2;
+SELECT t.i, u.b FROM (SELECT t.i, t.p, CASE WHEN EXISTS(SELECT 1 AS one FROM u WHERE t.i = u.i) THEN f(t.p) END AS _y1 FROM t) AS t FULL JOIN (SELECT u.b, u.i, CASE WHEN EXISTS(SELECT 1 AS one FROM t WHERE t.i = u.i) THEN g(u.b) END AS _y2 FROM u) AS u ON t.i = u.i AND t._y1 = u._y2;
 
 -- Of constants.
 SELECT t.i, u.b FROM t LEFT JOIN u ON t.i = u.i AND f('a') = 'x';
-SELECT t.i, u.b FROM t LEFT JOIN (SELECT u.b, u.i, f('a') AS _y1 FROM u) AS u ON t.i = u.i AND u._y1
-= 'x';
+SELECT t.i, u.b FROM t LEFT JOIN (SELECT u.b, u.i, CASE WHEN EXISTS(SELECT 1 AS one FROM t WHERE t.i = u.i) THEN f('a') END AS _y1 FROM u) AS u ON t.i = u.i AND u._y1 = 'x';
 
 -- Nested calls are answered together.
 SELECT t.i, u.b FROM t RIGHT JOIN u ON t.i = u.i AND f(g(u.b)) = 'x';
-SELECT t.i, u.b FROM t RIGHT JOIN (SELECT u.b, u.i, f(g(u.b)) AS _y1 FROM u) AS u ON t.i = u.i AND
-u._y1 = 'x';
+SELECT t.i, u.b FROM t RIGHT JOIN (SELECT u.b, u.i, CASE WHEN EXISTS(SELECT 1 AS one FROM t WHERE t.i = u.i) THEN f(g(u.b)) END AS _y1 FROM u) AS u ON t.i = u.i AND u._y1 = 'x';
 
--- What the block reads of that side is handed up.
-SELECT u.b, f(u.b) AS y FROM t LEFT JOIN u ON t.i = u.i AND f(u.b) = 'x' WHERE u.i > 0 ORDER BY u.b;
-SELECT u.b, f(u.b) AS y FROM t LEFT JOIN (SELECT u.b, u.i, f(u.b) AS _y1 FROM u) AS u ON t.i = u.i
-AND u._y1 = 'x' WHERE u.i > 0 ORDER BY u.b;
+-- A row that WHERE drops is no partner, if the join keeps it.
+SELECT t.i, u.b FROM t LEFT JOIN u ON t.i = u.i AND f(u.b) = 'x' WHERE t.i < 4 AND u.b > '' ORDER BY u.b, t.i;
+SELECT t.i, u.b FROM t LEFT JOIN (SELECT u.b, u.i, CASE WHEN EXISTS(SELECT 1 AS one FROM t WHERE t.i = u.i AND t.i < 4) THEN f(u.b) END AS _y1 FROM u) AS u ON t.i = u.i AND u._y1 = 'x' WHERE t.i < 4 AND u.b > '' ORDER BY u.b, t.i;
+
+SELECT t.i, u.b FROM t RIGHT JOIN u ON t.i = u.i AND f(t.p) = 'x' WHERE u.b > '' AND t.i < 4;
+SELECT t.i, u.b FROM (SELECT t.i, t.p, CASE WHEN EXISTS(SELECT 1 AS one FROM u WHERE t.i = u.i AND u.b > '') THEN f(t.p) END AS _y1 FROM t) AS t RIGHT JOIN u ON t.i = u.i AND t._y1 = 'x' WHERE u.b > '' AND t.i < 4;
+
+SELECT t.i, u.b FROM t LEFT JOIN u ON t.i = u.i AND f(t.p) = 'x' WHERE t.i < 4;
+SELECT t.i, u.b FROM (SELECT t.i, t.p, CASE WHEN EXISTS(SELECT 1 AS one FROM u WHERE t.i = u.i AND t.i < 4) THEN f(t.p) END AS _y1 FROM t) AS t LEFT JOIN u ON t.i = u.i AND t._y1 = 'x' WHERE t.i < 4;
+
+-- It is one where a later join extends its rows with NULLs, or where the join does.
+SELECT t.i, u.b FROM t LEFT JOIN u ON t.i = u.i AND f(u.b) = 'x' RIGHT JOIN t AS w ON w.i = u.i WHERE t.i < 4;
+SELECT t.i, u.b FROM t LEFT JOIN (SELECT u.b, u.i, CASE WHEN EXISTS(SELECT 1 AS one FROM t WHERE t.i = u.i) THEN f(u.b) END AS _y1 FROM u) AS u ON t.i = u.i AND u._y1 = 'x' RIGHT JOIN t AS w ON w.i = u.i WHERE t.i < 4;
+
+SELECT t.i, u.b FROM t FULL JOIN u ON t.i = u.i AND f(t.p) = 'x' WHERE t.i < 4;
+SELECT t.i, u.b FROM (SELECT t.i, t.p, CASE WHEN EXISTS(SELECT 1 AS one FROM u WHERE t.i = u.i) THEN f(t.p) END AS _y1 FROM t) AS t FULL JOIN u ON t.i = u.i AND t._y1 = 'x' WHERE t.i < 4;
+
+-- The partner is made by the joins before.
+SELECT t.i, w.b FROM t JOIN u ON t.i = u.i LEFT JOIN u AS w ON w.i = u.i AND w.b > t.p AND f(w.b) = 'x';
+SELECT t.i, w.b FROM t JOIN u ON t.i = u.i LEFT JOIN (SELECT w.b, w.i, CASE WHEN EXISTS(SELECT 1 AS one FROM t JOIN u ON t.i = u.i WHERE w.i = u.i AND w.b > t.p) THEN f(w.b) END AS _y1 FROM u AS w) AS w ON w.i = u.i AND w.b > t.p AND w._y1 = 'x';
+
+SELECT t.i, w.b FROM t LEFT JOIN u ON t.i = u.i LEFT JOIN u AS w ON w.i = u.i AND f(u.b) = 'x';
+SELECT t.i, w.b FROM t LEFT JOIN (SELECT u.b, u.i, CASE WHEN EXISTS(SELECT 1 AS one FROM u AS w WHERE w.i = u.i) THEN f(u.b) END AS _y1 FROM u) AS u ON t.i = u.i LEFT JOIN u AS w ON w.i = u.i AND u._y1 = 'x';
+
+-- ON may have a guard of its own.
+SELECT t.i, u.b FROM t LEFT JOIN u ON t.i = u.i AND (t.q = 'y' OR f(u.b) = 'x');
+SELECT t.i, u.b FROM t LEFT JOIN (SELECT u.b, u.i, CASE WHEN EXISTS(SELECT 1 AS one FROM t WHERE t.i = u.i AND NOT COALESCE(t.q = 'y', FALSE)) THEN f(u.b) END AS _y1 FROM u) AS u ON t.i = u.i AND (t.q = 'y' OR u._y1 = 'x');
+
+-- The same call above is not made again, unless there are rows without an answer.
+SELECT t.i, f('b ' || u.b) AS y FROM t LEFT JOIN u ON t.i = u.i AND f('b ' || u.b) = 'x' WHERE f('b ' || u.b) > '';
+SELECT t.i, u._y1 AS y FROM t LEFT JOIN (SELECT u.b, u.i, CASE WHEN EXISTS(SELECT 1 AS one FROM t WHERE t.i = u.i) THEN f('b ' || u.b) END AS _y1 FROM u) AS u ON t.i = u.i AND u._y1 = 'x' WHERE u._y1 > '';
+
+SELECT t.i, f(coalesce(u.b, 'x')) AS y FROM t LEFT JOIN u ON t.i = u.i AND f(coalesce(u.b, 'x')) = 'x';
+SELECT t.i, f(coalesce(u.b, 'x')) AS y FROM t LEFT JOIN (SELECT u.b, u.i, CASE WHEN EXISTS(SELECT 1 AS one FROM t WHERE t.i = u.i) THEN f(coalesce(u.b, 'x')) END AS _y1 FROM u) AS u ON t.i = u.i AND u._y1 = 'x';
+
+SELECT t.i, f(u.b) AS y FROM t LEFT JOIN u ON t.i = u.i AND (t.q = 'y' OR f(u.b) = 'x');
+SELECT t.i, f(u.b) AS y FROM t LEFT JOIN (SELECT u.b, u.i, CASE WHEN EXISTS(SELECT 1 AS one FROM t WHERE t.i = u.i AND NOT COALESCE(t.q = 'y', FALSE)) THEN f(u.b) END AS _y1 FROM u) AS u ON t.i = u.i AND (t.q = 'y' OR u._y1 = 'x');
+
+SELECT t.i, f(t.p) AS y FROM t LEFT JOIN u ON t.i = u.i AND f(t.p) = 'x';
+SELECT t.i, f(t.p) AS y FROM (SELECT t.i, t.p, CASE WHEN EXISTS(SELECT 1 AS one FROM u WHERE t.i = u.i) THEN f(t.p) END AS _y1 FROM t) AS t LEFT JOIN u ON t.i = u.i AND t._y1 = 'x';
+
+-- No equality, one that takes another answer, partners that take answers: all rows of the side.
+SELECT t.i, u.b FROM t LEFT JOIN u ON t.i < u.i AND f(u.b) = 'x';
+SELECT t.i, u.b FROM t LEFT JOIN (SELECT u.b, u.i, f(u.b) AS _y1 FROM u) AS u ON t.i < u.i AND u._y1 = 'x';
+
+SELECT t.i, u.b FROM t LEFT JOIN u ON f(t.p) = g(u.b);
+SELECT t.i, u.b FROM (SELECT t.i, t.p, f(t.p) AS _y1 FROM t) AS t LEFT JOIN (SELECT u.b, g(u.b) AS _y2 FROM u) AS u ON t._y1 = u._y2;
+
+SELECT t.i, s.y FROM (SELECT DISTINCT i, g(q) AS y FROM t) AS s RIGHT JOIN t ON t.i = s.i AND f(t.p) = 'x';
+SELECT t.i, s.y FROM (SELECT DISTINCT t.i, g(t.q) AS y FROM t) AS s RIGHT JOIN (SELECT t.i, t.p, f(t.p) AS _y1 FROM t) AS t ON t.i = s.i AND t._y1 = 'x';
 
 -- Arguments from both sides: refused later.
 SELECT t.i FROM t LEFT JOIN u ON t.i = u.i AND f(t.p || u.b) = 'x';
@@ -34,3 +75,4 @@ UNCHANGED;
 
 SELECT t.i FROM t LEFT JOIN u ON t.i = u.i WHERE f(u.b) = 'x';
 UNCHANGED;
+

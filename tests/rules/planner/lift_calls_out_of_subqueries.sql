@@ -38,8 +38,14 @@ SELECT s.q FROM (SELECT t.i, t.q, t.p AS _x1 FROM t WHERE t.i > 1) AS s JOIN u O
 SELECT s.q FROM (SELECT i, q FROM t WHERE f(p) = 'x') AS s LEFT JOIN u ON s.i = u.i;
 SELECT s.q FROM (SELECT t.i, t.q, t.p AS _x1 FROM t) AS s LEFT JOIN u ON s.i = u.i WHERE f(s._x1) = 'x';
 
--- Not above a join that would keep the row, with NULLs.
-SELECT s.q FROM u LEFT JOIN (SELECT i, q FROM t WHERE f(p) = 'x') AS s ON s.i = u.i;
+-- Where LEFT JOIN would keep the row, with NULLs, into ON; not above another such join.
+SELECT s.q FROM u LEFT JOIN (SELECT i, q FROM t WHERE f(p) = 'x' OR f(q) = 'x') AS s ON s.i = u.i;
+SELECT s.q FROM u LEFT JOIN (SELECT t.i, t.q, t.p AS _x1 FROM t) AS s ON s.i = u.i AND (f(s._x1) = 'x' OR f(s.q) = 'x');
+
+SELECT s.q FROM u LEFT JOIN (SELECT i, q FROM t WHERE f(p) = 'x') AS s ON s.i < u.i;
+UNCHANGED;
+
+SELECT s.q FROM (SELECT i, q FROM t WHERE f(p) = 'x') AS s RIGHT JOIN u ON s.i = u.i;
 UNCHANGED;
 
 SELECT s.q FROM (SELECT i, q FROM t WHERE f(p) = 'x') AS s LEFT JOIN u ON s.i = u.i FULL JOIN t ON t.i = u.i;
@@ -70,11 +76,22 @@ SELECT f(s._x1) AS y, count(*) FROM (SELECT t.i, t.p AS _x1 FROM t) AS s JOIN u 
 SELECT s.i FROM (SELECT i, f(p) AS y FROM t) AS s JOIN u ON s.i = u.i AND s.y < u.b;
 SELECT s.i FROM (SELECT t.i, t.p AS _x1 FROM t) AS s JOIN u ON s.i = u.i AND f(s._x1) < u.b;
 
--- Not what alone joins, what an outer join compares, what a subquery reads.
-SELECT s.i FROM (SELECT i, f(p) AS y FROM t) AS s JOIN u ON s.y = u.b;
+-- What an outer join compares, which is answered on its side.
+SELECT s.i, u.b FROM (SELECT i, f(p) AS y FROM t) AS s LEFT JOIN u ON s.i = u.i AND s.y = u.b;
+SELECT s.i, u.b FROM (SELECT t.i, t.p AS _x1 FROM t) AS s LEFT JOIN u ON s.i = u.i AND f(s._x1) = u.b;
+
+SELECT u.i, s.y FROM u LEFT JOIN (SELECT i, f('t ' || p) AS y FROM t) AS s ON s.i = u.i AND s.y = u.b;
+SELECT u.i, f('t ' || s._x1) AS y FROM u LEFT JOIN (SELECT t.i, t.p AS _x1 FROM t) AS s ON s.i = u.i AND f('t ' || s._x1) = u.b;
+
+-- Not if that would ask twice.
+SELECT s.y, u.b FROM (SELECT i, f(p) AS y FROM t) AS s LEFT JOIN u ON s.i = u.i AND s.y = u.b;
 UNCHANGED;
 
-SELECT s.i, u.b FROM (SELECT i, f(p) AS y FROM t) AS s LEFT JOIN u ON s.i = u.i AND s.y = u.b;
+SELECT s.y, u.b FROM u LEFT JOIN (SELECT i, f(coalesce(p, 'x')) AS y FROM t) AS s ON s.i = u.i AND s.y = u.b;
+UNCHANGED;
+
+-- Not what alone joins, nor what a subquery reads.
+SELECT s.i FROM (SELECT i, f(p) AS y FROM t) AS s JOIN u ON s.y = u.b;
 UNCHANGED;
 
 SELECT s.i FROM (SELECT i, f(p) AS y FROM t) AS s WHERE EXISTS (SELECT 1 FROM u WHERE u.b = s.y);

@@ -13,6 +13,7 @@ from outcrop.planner.rules.answer_join_calls_on_their_side import answer_join_ca
 from outcrop.planner.rules.compute_group_keys_first import compute_group_keys_first
 from outcrop.planner.rules.decorrelate_subqueries import decorrelate_subqueries
 from outcrop.planner.rules.draw_random_order_first import draw_random_order_first
+from outcrop.planner.rules.drop_order_of_subqueries import drop_order_of_subqueries
 from outcrop.planner.rules.empty_lists_of_exists import empty_lists_of_exists
 from outcrop.planner.rules.extract_calls import extract_calls
 from outcrop.planner.rules.filter_before_calls import filter_before_calls
@@ -38,6 +39,7 @@ QUERY_RULES = (
     decorrelate_subqueries,
     stop_exists_at_first_row,
     inline_single_use_ctes,
+    drop_order_of_subqueries,
     push_predicates_down,
     push_predicates_into_arms,
     prune_unused_projections,

@@ -6,19 +6,19 @@ Before: SELECT s.y FROM (SELECT t.i, f(t.p) AS y FROM t) AS s JOIN u ON s.i = u.
 After:  SELECT f(s._x1) AS y FROM (SELECT t.i, t.p AS _x1 FROM t) AS s JOIN u ON s.i = u.i
 
 Equal arguments are asked about once, so a join that multiplies rows costs no calls. The predicates
-of the subquery that call a model go above a join too, unless the join extends its rows with NULL.
-Where it does, an answer is NULL as well: `CASE WHEN s._x1 THEN f('a') END`, in which `_x1` is TRUE
-in each row of the subquery.
+of the subquery that call a model go above a join too, or into ON where LEFT JOIN extends its rows
+with NULL. Where a join does, an answer is NULL as well: `CASE WHEN s._x1 THEN f('a') END`, in which
+`_x1` is TRUE in each row of the subquery.
 
 A subquery that groups, cuts or has windows hands up what it has computed, and keeps its predicates.
 Does not fire on DISTINCT, on what a subquery of the block reads, on random arguments, nor above a
 join on a VOLATILE model, which is asked for each row. Nor on what alone joins two relations, which
-is better known before they are joined, or that an outer join compares.
+is better known before they are joined.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from sqlglot import exp
 
@@ -29,13 +29,14 @@ from outcrop.planner.blocks import (
     group_keys,
     has_random,
     is_aggregated,
+    is_null_extended,
     is_open,
     join_conditions,
     own_columns,
     set_condition,
     upper_clauses,
 )
-from outcrop.planner.model_call import ModelCall, calls_in_scope, has_call_in_scope
+from outcrop.planner.model_call import calls_in_scope, has_call_in_scope, is_null_of_nulls
 
 _OPERATORS = (exp.Binary, exp.Unary, exp.Between, exp.In, exp.Bracket, exp.AtTimeZone)
 
@@ -44,9 +45,9 @@ def lift_calls_out_of_subqueries(query: exp.Query) -> exp.Query:
     """Return `query` with the calls of its derived tables in the blocks around them."""
     names = Names.beside(query)
     for block in blocks(query):
-        for position, source in enumerate(_sources(block)):
+        for source in _sources(block):
             if isinstance(source, exp.Subquery) and _is_plain_subquery(source):
-                is_extended = _is_null_extended(block, position)
+                is_extended = is_null_extended(block, source)
                 _lift_predicates(block, source, names, is_extended=is_extended)
                 _lift_projections(block, source, names, is_extended=is_extended)
     return query
@@ -65,23 +66,23 @@ def _is_plain_subquery(source: exp.Subquery) -> bool:
     return is_bare and isinstance(inner, exp.Select) and not inner.args.get("distinct")
 
 
-def _is_null_extended(block: exp.Select, position: int) -> bool:
-    """Tell whether a join may put NULLs in the place of the rows of a block's source."""
-    sides = ["", *(join.side for join in block.args.get("joins") or [])]
-    return sides[position] in ("LEFT", "FULL") or bool({"RIGHT", "FULL"} & {*sides[position + 1 :]})
-
-
 def _lift_predicates(
     block: exp.Select, source: exp.Subquery, names: Names, *, is_extended: bool
 ) -> None:
-    """Move the model predicates of a subquery above the join that it is part of."""
-    if is_extended or not is_open(source.this) or not block.args.get("joins"):
+    """Move the model predicates of a subquery above the join that it is part of, or into its ON."""
+    join = source.parent
+    is_on = isinstance(join, exp.Join) and join.side == "LEFT" and _is_joined_otherwise(join)
+    if not is_open(source.this) or not block.args.get("joins") or (is_extended and not is_on):
         return
     parts = conjuncts(source.this.args.get("where"))
     moved = [part for part in parts if _is_movable(part, block)]
-    if moved:
-        set_condition(source.this, "where", [part for part in parts if part not in moved])
-        lifted = [_as_read_above(part, source, names) for part in moved]
+    if not moved:
+        return
+    set_condition(source.this, "where", [part for part in parts if part not in moved])
+    lifted = [_as_read_above(part, source, names) for part in moved]
+    if is_extended and isinstance(join, exp.Join):
+        join.set("on", exp.and_(*conjuncts(join.args["on"]), *lifted, copy=False))
+    else:
         set_condition(block, "where", [*lifted, *conjuncts(block.args.get("where"))])
 
 
@@ -95,12 +96,12 @@ def _lift_projections(
         readers = _readers(block, source, name)
         if not _is_movable(value, block) or not _are_liftable(readers, block):
             continue
-        if not _is_free(projection, inner):
+        if not _is_free(projection, inner) or not _is_answered_once(value, source, readers):
             continue
         lifted = _as_read_above(value, source, names)
         if not has_call_in_scope(lifted):
             continue
-        if is_extended and not _is_null_of_nulls(value):
+        if is_extended and not is_null_of_nulls(value):
             present = _handed_up(exp.true(), inner, names)
             lifted = exp.Case(ifs=[exp.If(this=_column(present, source), true=lifted)])
             lifted.type = value.type
@@ -140,26 +141,32 @@ def _are_liftable(readers: Iterable[exp.Column], block: exp.Select) -> bool:
         if reader.find_ancestor(exp.Query) is not block:
             return False
         join = reader.find_ancestor(exp.Join, exp.Query)
-        if isinstance(join, exp.Join) and (join.side or not _is_joined_otherwise(join, reader)):
+        if isinstance(join, exp.Join) and not _is_joined_otherwise(join, reader):
             return False
     return True
 
 
-def _is_joined_otherwise(join: exp.Join, reader: exp.Column) -> bool:
-    """Tell whether a join has an equality of its own beside what reads an answer."""
+def _is_answered_once(value: exp.Expr, source: exp.Subquery, readers: Sequence[exp.Column]) -> bool:
+    """Tell whether what an outer join compares is read there alone, or answers all other readers.
+
+    If it does not, the whole subquery has to be asked about.
+    """
+    joins = [reader.find_ancestor(exp.Join, exp.Query) for reader in readers]
+    outer = [join for join in joins if isinstance(join, exp.Join) and join.side]
+    if not outer or all(join is outer[0] for join in joins):
+        return True
+    is_joined = all(join is source.parent and join.side == "LEFT" for join in outer)
+    return is_joined and is_null_of_nulls(value)
+
+
+def _is_joined_otherwise(join: exp.Join, reader: exp.Column | None = None) -> bool:
+    """Tell whether a join has an equality beside what calls a model, or reads an answer."""
     return any(
         isinstance(part, exp.EQ)
         and not has_call_in_scope(part)
         and not any(node is reader for node in part.walk())
         for part in conjuncts(join.args.get("on"))
     )
-
-
-def _is_null_of_nulls(value: exp.Expr) -> bool:
-    """Tell whether a value is NULL where the columns that it reads are."""
-    while isinstance(value, ModelCall):
-        value = value.expressions[0]
-    return isinstance(value, exp.Column)
 
 
 def _is_free(projection: exp.Expr, inner: exp.Select) -> bool:

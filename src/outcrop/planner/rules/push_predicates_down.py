@@ -32,6 +32,10 @@ def push_predicates_down(query: exp.Query) -> exp.Query:
             if condition := block.args.get(clause):
                 kept = [part for part in conjuncts(condition) if not is_true(part)]
                 set_condition(block, clause, kept)
+        for join in block.args.get("joins") or []:
+            kept = [part for part in conjuncts(join.args.get("on")) if not is_true(part)]
+            if kept:
+                join.set("on", exp.and_(*kept, copy=False))
     for block in reversed(blocks(query)):
         _push_model_predicates(block)
     return query
