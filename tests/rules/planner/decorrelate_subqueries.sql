@@ -62,6 +62,23 @@ UNCHANGED;
 SELECT t.i FROM t LEFT JOIN u ON t.i = u.i AND EXISTS (SELECT 1 FROM u AS w WHERE w.i = t.i AND f(w.b) = 'x');
 UNCHANGED;
 
+-- An IN that stands by itself is told what it is compared with.
+SELECT t.i FROM t WHERE t.q = 'x' AND t.i IN (SELECT u.i FROM u WHERE f(u.b) = 'x');
+SELECT t.i FROM t WHERE t.q = 'x' AND t.i IN (SELECT u.i FROM u WHERE f(u.b) = 'x' AND EXISTS(SELECT 1 AS one FROM t WHERE t.q = 'x' AND u.i = t.i));
+
+-- Not where NULL among its rows is another answer, where it is cut, nor where an answer is compared.
+SELECT t.i FROM t WHERE NOT t.i IN (SELECT u.i FROM u WHERE f(u.b) = 'x');
+UNCHANGED;
+
+SELECT t.i FROM t WHERE t.i IN (SELECT u.i FROM u WHERE f(u.b) = 'x' ORDER BY u.i LIMIT 1);
+UNCHANGED;
+
+SELECT t.i FROM t WHERE t.i IN (SELECT max(u.i) FROM u WHERE f(u.b) = 'x');
+UNCHANGED;
+
+SELECT t.i FROM t WHERE t.p IN (SELECT f(u.b) FROM u);
+UNCHANGED;
+
 -- No correlation, no call.
 SELECT i FROM t WHERE EXISTS (SELECT 1 FROM u WHERE f(u.b) = 'x');
 UNCHANGED;

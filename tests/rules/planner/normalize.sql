@@ -33,8 +33,8 @@ _q3._a2 FROM (SELECT _q5.q AS _k1, MAX(_q5._v4) AS _a2 FROM (SELECT _q6.q, g(_q6
 -- A subquery in a condition is planned by itself, and guards the call beside it.
 SELECT i FROM t WHERE i IN (SELECT i FROM u WHERE f(b) = 'x') AND g(q) = 'y';
 SELECT _q2.i FROM (SELECT _q2.i, g(_q2.q) AS _y4 FROM (SELECT t.i, t.q FROM t WHERE t.i IN (SELECT
-_q1.i FROM (SELECT _q1.i, f(_q1.b) AS _y3 FROM (SELECT u.i, u.b FROM u) AS _q1) AS _q1 WHERE _q1._y3
-= 'x')) AS _q2) AS _q2 WHERE _q2._y4 = 'y';
+_q1.i FROM (SELECT _q1.i, f(_q1.b) AS _y3 FROM (SELECT u.i, u.b FROM u WHERE EXISTS(SELECT 1 AS one
+FROM t WHERE t.i = u.i)) AS _q1) AS _q1 WHERE _q1._y3 = 'x')) AS _q2) AS _q2 WHERE _q2._y4 = 'y';
 
 SELECT i IN (SELECT i FROM u WHERE f(b) = 'x') OR g(q) = 'y' AS c FROM t;
 SELECT _q2.i IN (SELECT _q1.i FROM (SELECT _q1.i, f(_q1.b) AS _y3 FROM (SELECT u.i, u.b FROM u) AS

@@ -27,6 +27,7 @@ from outcrop.planner.rules.prune_unused_projections import prune_unused_projecti
 from outcrop.planner.rules.push_limit_below_calls import push_limit_below_calls
 from outcrop.planner.rules.push_predicates_down import push_predicates_down
 from outcrop.planner.rules.push_predicates_into_arms import push_predicates_into_arms
+from outcrop.planner.rules.require_prompts_first import require_prompts_first
 from outcrop.planner.rules.resolve_order_aliases import resolve_order_aliases
 from outcrop.planner.rules.separate_calls_over_aggregates import separate_calls_over_aggregates
 from outcrop.planner.rules.separate_calls_over_windows import separate_calls_over_windows
@@ -57,6 +58,7 @@ BLOCK_RULES = (
     lower_calls_below_windows,
     lower_calls_below_distinct,
     draw_random_order_first,
+    require_prompts_first,
     filter_before_calls,
     push_limit_below_calls,
     extract_calls,

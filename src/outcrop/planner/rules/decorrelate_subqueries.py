@@ -9,7 +9,8 @@ After:  SELECT t.i FROM t LEFT JOIN (SELECT DISTINCT u.i AS k FROM u WHERE f(u.b
 The subquery is grouped by what it compares with the query around it; the EXISTS within keeps it
 from asking about rows that nobody around wants. It fires on EXISTS, on IN where WHERE requires it,
 and on a scalar subquery that aggregates, which gives what it has for no rows (0 for COUNT) where
-there is no group. Does not fire unless each reference to the query around is one side of an
+there is no group. An IN that does not refer to the query around stays, and is told in the same way
+which rows are wanted. Does not fire unless each reference to the query around is one side of an
 equality that WHERE requires; what is left is refused.
 """
 
@@ -46,6 +47,7 @@ class _Correlation:
     inner: exp.Select
     keys: tuple[tuple[exp.Expr, exp.Expr], ...]
     rest: tuple[exp.Expr, ...]
+    is_correlated: bool
 
 
 def decorrelate_subqueries(query: exp.Query) -> exp.Query:
@@ -72,8 +74,12 @@ def _decorrelate(inner: exp.Select, names: Names) -> None:
     if found is None or not _stands_before_groups(holder, block):
         return
     if isinstance(holder, exp.Exists | exp.In):
-        if not is_aggregated(inner):
+        if is_aggregated(inner):
+            return
+        if found.is_correlated:
             _join_existence(found, holder, names)
+        else:
+            set_condition(inner, "where", [*conjuncts(inner.args.get("where")), *_wanted(found)])
     elif isinstance(holder, exp.Subquery) and _is_scalar(holder):
         _join_value(found, holder, names)
 
@@ -88,7 +94,7 @@ def _compared(holder: exp.Expr, inner: exp.Select) -> list[exp.Expr]:
 def _correlation(
     block: exp.Select, inner: exp.Select, compared: Sequence[exp.Expr]
 ) -> _Correlation | None:
-    """Return how `inner` depends on `block`; None where it does not, or in another way."""
+    """Return how `inner` depends on `block`, or is compared; None: not, or in another way."""
     around = source_names(block) - source_names(inner)
     keys: list[tuple[exp.Expr, exp.Expr]] = []
     rest: list[exp.Expr] = []
@@ -105,9 +111,9 @@ def _correlation(
             rest.append(part)
     others = [part for key, part in inner.args.items() if key != "where" and part is not None]
     parts = [p for part in others for p in (part if isinstance(part, list) else [part])]
-    if not is_correlated or any(isinstance(p, exp.Expr) and _reads_others(p, inner) for p in parts):
+    if not keys or any(isinstance(p, exp.Expr) and _reads_others(p, inner) for p in parts):
         return None
-    return _Correlation(block, inner, tuple(keys), tuple(rest))
+    return _Correlation(block, inner, tuple(keys), tuple(rest), is_correlated)
 
 
 def _sides(

@@ -1,0 +1,21 @@
+-- A row without a prompt for one is not asked about for the other.
+SELECT i FROM t WHERE f(p) = 'x' AND g(q) = 'y';
+SELECT t.i FROM t WHERE f(t.p) = 'x' AND g(t.q) = 'y' AND NOT t.p IS NULL AND NOT t.q IS NULL;
+
+SELECT i FROM t WHERE NOT f(p) IN ('x', 'y') AND NOT (g(p || q) LIKE 'y%') AND s(q) BETWEEN 'a' AND 'z' AND q IS NOT NULL;
+SELECT t.i FROM t WHERE NOT f(t.p) IN ('x', 'y') AND NOT (g(t.p || t.q) LIKE 'y%') AND s(t.q) BETWEEN 'a' AND 'z'
+AND NOT t.q IS NULL AND NOT t.p IS NULL AND NOT t.p || t.q IS NULL;
+
+-- Only what NULL does not pass, if the prompt can be NULL and is known.
+SELECT i FROM t WHERE f(p) IS NULL AND COALESCE(g(q), 'y') = 'y' AND f('a') = 'x';
+UNCHANGED;
+
+SELECT i FROM t WHERE f(g(p)) = 'x' AND (g(q) = 'y' OR i = 1);
+UNCHANGED;
+
+SELECT i FROM t WHERE NOT f(p) IN (SELECT b FROM u WHERE i = 10) AND NOT g(q) IN (SELECT b FROM u WHERE i = 10);
+UNCHANGED;
+
+-- One predicate alone drops such a row without a call.
+SELECT i FROM t WHERE f(p) = 'x' AND i < 5;
+UNCHANGED;
