@@ -14,7 +14,7 @@ TRIM(LEADING 'x' FROM t.s);
 ltrim(t.s, 'x');
 
 POSITION('b' IN t.s);
-instr(t.s, 'b');
+CAST(instr(t.s, 'b') AS INTEGER);
 
 -- It does not fire for other functions of texts.
 t.s || 'x';

@@ -1,8 +1,8 @@
 LEN(t.s);
-length(t.s);
+CAST(length(t.s) AS INTEGER);
 
 LEN(t.c);
-length(rtrim(t.c));
+CAST(length(rtrim(t.c)) AS INTEGER);
 
 CONCAT(t.s, t.i);
 (CAST(t.s AS VARCHAR) || CAST(t.i AS VARCHAR));

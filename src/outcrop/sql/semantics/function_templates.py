@@ -62,9 +62,9 @@ _TEXTS: Mapping[str, tuple[str, ...]] = {
     "translate": ("translate($1, $2, $3)",),
     "split_part": ("split_part($1, $2, CAST($3 AS BIGINT))",),
     "ascii": ("ascii($1)",),
-    "octet_length": ("strlen($1)",),
-    "strpos": ("instr($1, $2)",),
-    "charindex": ("instr($2, $1)",),
+    "octet_length": ("CAST(strlen($1) AS INTEGER)",),
+    "strpos": ("CAST(instr($1, $2) AS INTEGER)",),
+    "charindex": ("CAST(instr($2, $1) AS INTEGER)",),
     "strtol": (
         "list_reduce(list_prepend(CAST(0 AS BIGINT), list_transform(string_split(lower($1), ''), "
         "lambda digit: CAST(instr('0123456789abcdefghijklmnopqrstuvwxyz', digit) - 1 AS BIGINT))), "

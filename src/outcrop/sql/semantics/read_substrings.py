@@ -34,7 +34,8 @@ def read_substrings(node: exp.Expr) -> exp.Expr:
             return engine(f"{function}({places})", *arguments, returns="varchar")
         case exp.StrPosition():
             needle = node.args["substr"]
-            return engine("instr($1, $2)", _text(node.this), _text(needle), returns="integer")
+            text = "CAST(instr($1, $2) AS INTEGER)"
+            return engine(text, _text(node.this), _text(needle), returns="integer")
         case _:
             return node
 

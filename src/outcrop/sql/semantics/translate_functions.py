@@ -84,8 +84,8 @@ def _without_super(name: str, arguments: Arguments) -> Arguments:
 
 def _length(node: RedshiftFunction, arguments: Arguments) -> exp.Expr:
     """The blanks that pad a CHAR do not count."""
-    text = "length(rtrim($1))" if is_type(arguments[0], *CHAR_TYPES) else "length($1)"
-    return engine(text, *arguments)
+    text = "rtrim($1)" if is_type(arguments[0], *CHAR_TYPES) else "$1"
+    return engine(f"CAST(length({text}) AS INTEGER)", *arguments)
 
 
 def _isnull(node: RedshiftFunction, arguments: Arguments) -> exp.Expr:
