@@ -177,6 +177,7 @@ def _reading(tree: exp.Update | exp.Delete, target: Target, row: exp.Expr) -> ex
     """
     first, *others = [*_sources(tree), target.source]
     select = exp.select(row)
+    select.set("with_", tree.args.get("with_"))
     joins = first.args.pop("joins", None) or []
     select.set("from_", exp.From(this=first))
     for join in joins:

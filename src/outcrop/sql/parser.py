@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
-from sqlglot.tokenizer_core import Token
+from sqlglot.tokenizer_core import Token, TokenType
 
 from outcrop.errors import FeatureNotSupported, SqlSyntaxError, suggest
 from outcrop.sql.grammar.copy import parse_copy
@@ -48,10 +48,28 @@ def _parse_prepare(cursor: TokenCursor) -> Statement:
     return parse_prepare(cursor, lambda tokens: _parse_tokens(cursor.script, tokens))
 
 
+def _parse_with(cursor: TokenCursor) -> Statement:
+    """Parse what common table expressions stand before: a query, an UPDATE or a DELETE."""
+    depth = 0
+    for token in cursor.tokens:
+        depth += (token.token_type is TokenType.L_PAREN) - (token.token_type is TokenType.R_PAREN)
+        if depth == 0 and token.token_type in _AFTER_WITH:
+            return _AFTER_WITH[token.token_type](cursor)
+    return parse_select(cursor)
+
+
+_AFTER_WITH: Mapping[TokenType, Rule] = MappingProxyType(
+    {
+        TokenType.SELECT: parse_select,
+        TokenType.UPDATE: parse_update,
+        TokenType.DELETE: parse_delete,
+    }
+)
+
 ROUTES: Mapping[Words, Rule] = MappingProxyType(
     {
         ("SELECT",): parse_select,
-        ("WITH",): parse_select,
+        ("WITH",): _parse_with,
         ("(",): parse_select,
         ("INSERT",): parse_insert,
         ("UPDATE",): parse_update,

@@ -20,16 +20,18 @@ def parse_insert(cursor: TokenCursor) -> Insert:
 
 
 def parse_update(cursor: TokenCursor) -> Update:
-    """Parse UPDATE table SET ... [FROM ...] [WHERE ...]."""
+    """Parse [WITH ...] UPDATE table SET ... [FROM ...] [WHERE ...]."""
     tree = _tree(cursor, exp.Update)
+    _check_target(cursor, tree)
     for assignment in tree.expressions:
         _mark_default(assignment.expression)
     return Update(text=cursor.text, position=cursor.start, tree=tree)
 
 
 def parse_delete(cursor: TokenCursor) -> Delete:
-    """Parse DELETE [FROM] table [USING ...] [WHERE ...]."""
+    """Parse [WITH ...] DELETE [FROM] table [USING ...] [WHERE ...]."""
     tree = _tree(cursor, exp.Delete)
+    _check_target(cursor, tree)
     return Delete(text=cursor.text, position=cursor.start, tree=tree)
 
 
@@ -50,6 +52,17 @@ def parse_merge(cursor: TokenCursor) -> Merge:
         for value in values:
             _mark_default(value)
     return Merge(text=cursor.text, position=cursor.start, tree=tree)
+
+
+def _check_target(cursor: TokenCursor, tree: exp.Update | exp.Delete) -> None:
+    """Refuse to change a common table expression."""
+    with_, target = tree.args.get("with_"), tree.this
+    named = {cte.alias.lower() for cte in with_.expressions} if isinstance(with_, exp.With) else ()
+    if isinstance(target, exp.Table) and not target.db and target.name.lower() in named:
+        raise cursor.unsupported(
+            f"changing {target.name!r}, which WITH defines,",
+            "Give the common table expression another name than the table.",
+        )
 
 
 def _name_inserted_values(insert: exp.Insert) -> None:
