@@ -65,3 +65,7 @@ UNCHANGED;
 -- A disjunction on one relation may move as a whole; one on two may not.
 SELECT s.y FROM (SELECT i, p, f(p) AS y FROM t) AS s WHERE s.i = 1 OR s.p = 'b';
 SELECT s.y FROM (SELECT t.i, t.p, f(t.p) AS y FROM t WHERE t.i = 1 OR t.p = 'b') AS s;
+
+-- What holds for no row goes into every subquery.
+SELECT s.i FROM (SELECT i, p FROM t WHERE f(p) = 'x') AS s WHERE 1 = 0;
+SELECT s.i FROM (SELECT t.i, t.p FROM t WHERE f(t.p) = 'x' AND FALSE) AS s WHERE FALSE;

@@ -14,8 +14,8 @@ from __future__ import annotations
 from sqlglot import exp
 from sqlglot.optimizer.pushdown_predicates import pushdown_predicates, replace_aliases
 
-from outcrop.planner.blocks import blocks, conjuncts, is_open, is_true, set_condition
-from outcrop.planner.model_call import has_call_in_scope
+from outcrop.planner.blocks import blocks, conjuncts, has_random, is_open, is_true, set_condition
+from outcrop.planner.model_call import ModelCall, has_call_in_scope
 from outcrop.sql.dialect import Outcrop
 
 _HELD = "_held"
@@ -37,6 +37,7 @@ def push_predicates_down(query: exp.Query) -> exp.Query:
             if kept:
                 join.set("on", exp.and_(*kept, copy=False))
     for block in reversed(blocks(query)):
+        _push_constants(block)
         _push_model_predicates(block)
     return query
 
@@ -62,6 +63,32 @@ def _release(query: exp.Query, held: list[exp.Expr]) -> None:
         for node in found:
             part = held[int(node.expressions[0].name)].copy()  # a subquery may have been copied
             node.replace(exp.paren(part, copy=False) if isinstance(part, exp.Connector) else part)
+
+
+def _push_constants(block: exp.Select) -> None:
+    """Copy what WHERE says of no row, such as 1 = 0, into the subqueries that the block reads.
+
+    It may go into any of them: where it does not hold, the block gives no rows in any case.
+    """
+    constants = [part for part in conjuncts(block.args.get("where")) if _is_constant(part)]
+    from_ = block.args.get("from_")
+    sources = [from_.this] if from_ is not None else []
+    sources += [join.this for join in block.args.get("joins") or []]
+    for source in sources if constants else []:
+        for arm in _arms(source.this) if isinstance(source, exp.Subquery) else []:
+            parts = [*conjuncts(arm.args.get("where")), *(part.copy() for part in constants)]
+            set_condition(arm, "where", parts)
+
+
+def _is_constant(part: exp.Expr) -> bool:
+    return part.find(exp.Column, exp.Query, ModelCall) is None and not has_random(part)
+
+
+def _arms(query: exp.Expr) -> list[exp.Select]:
+    query = query.unnest() if isinstance(query, exp.Subquery) else query
+    if isinstance(query, exp.SetOperation):
+        return [*_arms(query.left), *_arms(query.right)]
+    return [query] if isinstance(query, exp.Select) else []
 
 
 def _push_model_predicates(block: exp.Select) -> None:
