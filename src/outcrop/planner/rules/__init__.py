@@ -25,6 +25,7 @@ from outcrop.planner.rules.lower_calls_below_windows import lower_calls_below_wi
 from outcrop.planner.rules.move_join_calls_to_where import move_join_calls_to_where
 from outcrop.planner.rules.prune_unused_projections import prune_unused_projections
 from outcrop.planner.rules.push_limit_below_calls import push_limit_below_calls
+from outcrop.planner.rules.push_predicates_below_groups import push_predicates_below_groups
 from outcrop.planner.rules.push_predicates_down import push_predicates_down
 from outcrop.planner.rules.push_predicates_into_arms import push_predicates_into_arms
 from outcrop.planner.rules.require_prompts_first import require_prompts_first
@@ -43,6 +44,7 @@ QUERY_RULES = (
     drop_order_of_subqueries,
     push_predicates_down,
     push_predicates_into_arms,
+    push_predicates_below_groups,
     prune_unused_projections,
     lift_calls_out_of_subqueries,
 )

@@ -26,13 +26,14 @@ def push_predicates_into_arms(query: exp.Query) -> exp.Query:
     """Return `query` with its predicates in the arms of its set operations."""
     is_changed = False
     for block in reversed(blocks(query)):
-        for clause, source in _sources(block):
-            is_changed |= _push(clause, source)
+        for condition, source in filtered_subqueries(block):
+            if isinstance(source.this, exp.SetOperation):
+                is_changed |= _push(condition, source)
     return push_predicates_down(query) if is_changed else query
 
 
-def _sources(block: exp.Select) -> list[tuple[exp.Expr, exp.Subquery]]:
-    """Return the set operations that a block reads, each with a condition on its rows."""
+def filtered_subqueries(block: exp.Select) -> list[tuple[exp.Expr, exp.Subquery]]:
+    """Return the subqueries that a block reads, each with a condition on its rows."""
     joins: list[exp.Join] = block.args.get("joins") or []
     from_, where = block.args.get("from_"), block.args.get("where")
     found: list[tuple[exp.Expr | None, exp.Expr]] = []
@@ -42,16 +43,14 @@ def _sources(block: exp.Select) -> list[tuple[exp.Expr, exp.Subquery]]:
     return [
         (condition, source)
         for condition, source in found
-        if condition is not None
-        and isinstance(source, exp.Subquery)
-        and isinstance(source.this, exp.SetOperation)
+        if condition is not None and isinstance(source, exp.Subquery)
     ]
 
 
 def _push(condition: exp.Expr, source: exp.Subquery) -> bool:
     """Move the parts of a condition that speak of `source` alone; return whether there are any."""
     arms = _arms(source.this)
-    parts = [part for part in conjuncts(condition) if _is_about(part, source.alias)]
+    parts = [part for part in conjuncts(condition) if is_about(part, source.alias)]
     if arms is None or not parts:
         return False
     names = source.this.named_selects
@@ -74,7 +73,8 @@ def _arms(operation: exp.Expr) -> list[exp.Select] | None:
     return [node] if isinstance(node, exp.Select) and is_plain(node) and not is_cut else None
 
 
-def _is_about(part: exp.Expr, alias: str) -> bool:
+def is_about(part: exp.Expr, alias: str) -> bool:
+    """Tell whether a condition speaks of one source alone, and calls no model."""
     columns = list(part.find_all(exp.Column))
     return (
         bool(columns)
