@@ -25,6 +25,8 @@ LEAK_GRACE_S = 5.0
 # that finds one could spend money.
 _SECRET_PREFIXES = ("AWS_", "OPENAI_", "ANTHROPIC_", "BEDROCK_")
 _PERSONAL_PREFIXES = (*_SECRET_PREFIXES, "OUTCROP_", "PG", "XDG_")
+# How much is tested, as `make fuzz` and `make coverage` say.
+_KEPT = frozenset({"OUTCROP_FUZZ_CASES", "OUTCROP_FUZZ_SEED", "OUTCROP_SAMPLE_RUNS"})
 
 _LOCAL_NAMES = ("", "localhost", "ip6-localhost")
 _NAME_LOOKUPS = ("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr")
@@ -79,7 +81,11 @@ def isolated_environment(environment: Mapping[str, str], home: Path) -> dict[str
 
     The model's cache is shared with the developer's, since it is large and its sha256 is checked.
     """
-    isolated = {k: v for k, v in environment.items() if not k.startswith(_PERSONAL_PREFIXES)}
+    isolated = {
+        name: value
+        for name, value in environment.items()
+        if name in _KEPT or not name.startswith(_PERSONAL_PREFIXES)
+    }
     return isolated | {
         "HOME": str(home),
         FOLDER_VARIABLE: str(models_folder(environment)),
