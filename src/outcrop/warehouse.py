@@ -117,6 +117,7 @@ class Warehouse:
             config=self._config,
             user=user or _login_name(),
             route=lambda model: self._route(model, on_notice),
+            find_route=lambda model: self._route(model, lambda _: None),
             price=self._gateway.price,
             check_provider=lambda name, where: check_provider(name, self._kinds, where),
             notify=on_notice,

@@ -30,7 +30,12 @@ class WatchedPlanCache(PlanCache):
         self._handed_out[text] = found
         return found
 
-    def plan(self, key: PlanKey, make: Callable[[], StagedPlan]) -> StagedPlan:
+    def plan(
+        self,
+        key: PlanKey,
+        make: Callable[[], StagedPlan],
+        is_current: Callable[[StagedPlan], bool] = lambda plan: True,
+    ) -> StagedPlan:
         """Plan a statement, and remember how its plan looked."""
 
         def make_and_note() -> StagedPlan:
@@ -38,7 +43,7 @@ class WatchedPlanCache(PlanCache):
             self._planned.append((plan, _look(plan)))
             return plan
 
-        return super().plan(key, make_and_note)
+        return super().plan(key, make_and_note, is_current)
 
     def check(self) -> None:
         """Fail if a statement or a plan is not what it was when it was handed out."""

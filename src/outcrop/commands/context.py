@@ -21,12 +21,14 @@ from outcrop.config import WarehouseConfig
 from outcrop.engines.base import EngineColumn, EngineSession
 from outcrop.errors import UndefinedRelation
 from outcrop.execution.infer import Router
-from outcrop.execution.model_statistics import PriceOf
+from outcrop.execution.model_statistics import ModelSources, PriceOf
+from outcrop.execution.predicate_history import JournaledPredicates
 from outcrop.execution.result import Notice
 from outcrop.execution.statement_runner import Request, StatementRunner
 from outcrop.execution.system_views import SystemState
 from outcrop.inference.journal import Journal
 from outcrop.planner.bind import BindOptions, bind_query
+from outcrop.planner.order_predicates import is_current
 from outcrop.planner.plan import StagedPlan
 from outcrop.planner.plan_query import plan_query
 from outcrop.sql.fragments import parse_query_text
@@ -38,7 +40,8 @@ class CommandContext:
     """One session, as its commands see it.
 
     `changed` gathers the relations whose rows the open transaction has changed, so that the
-    session can refresh what depends on them once it is committed.
+    session can refresh what depends on them once it is committed. `find_route` gives the
+    destination of a model as `route` does, but announces nothing.
     """
 
     engine: EngineSession
@@ -50,6 +53,7 @@ class CommandContext:
     config: WarehouseConfig
     user: str
     route: Router
+    find_route: Router
     price: PriceOf
     check_provider: Callable[[str, str], None]
     notify: Callable[[Notice], None]
@@ -80,7 +84,15 @@ class CommandContext:
         """Bind and plan a query."""
         snapshot = self.snapshot()
         bound = bind_query(tree, snapshot, self.bind_options(), parse_query_text)
-        return plan_query(bound, {model.oid: model for model in snapshot.models})
+        models = {model.oid: model for model in snapshot.models}
+        return plan_query(bound, models, self._predicate_history())
+
+    def _predicate_history(self) -> JournaledPredicates:
+        """Return what earlier statements saw of model predicates; nothing is read yet."""
+        sources = ModelSources(
+            self.journal, self.price, self.find_route, lambda name: self.settings[name]
+        )
+        return JournaledPredicates(sources)
 
     def plan_statement(self, statement: Query) -> StagedPlan:
         """Bind and plan a query, or take the plan that it had the last time.
@@ -100,7 +112,11 @@ class CommandContext:
             is_super_case_sensitive=bool(self.settings["enable_case_sensitive_super_attribute"]),
             catalog_version=version,
         )
-        return self.plans.plan(key, lambda: self.plan(statement.tree))
+        return self.plans.plan(
+            key,
+            lambda: self.plan(statement.tree),
+            lambda plan: is_current(plan.orderings, self._predicate_history()),
+        )
 
     def bind_options(self) -> BindOptions:
         """Return how this session reads names."""

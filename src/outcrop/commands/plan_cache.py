@@ -36,9 +36,8 @@ V = TypeVar("V")
 class PlanKey:
     """All that a plan depends on.
 
-    `filled` is what filled the parameters of `text`. `hints` is whatever else the planner was told
-    and may be told otherwise next time, such as what was learned of predicates: another value, and
-    the statement is planned anew.
+    `filled` is what filled the parameters of `text`. What a plan depends on besides, such as what
+    was learned of predicates, is checked when it is found (`PlanCache.plan`).
     """
 
     text: str
@@ -48,7 +47,6 @@ class PlanKey:
     is_identifier_case_sensitive: bool
     is_super_case_sensitive: bool
     catalog_version: int
-    hints: Hashable = None
 
 
 class PlanCache:
@@ -76,10 +74,15 @@ class PlanCache:
             self._statements.keep(text, statement, _size(text, _trees(statement)))
         return statement
 
-    def plan(self, key: PlanKey, make: Callable[[], StagedPlan]) -> StagedPlan:
-        """Return the plan for `key`, made by `make` if it is not here."""
+    def plan(
+        self,
+        key: PlanKey,
+        make: Callable[[], StagedPlan],
+        is_current: Callable[[StagedPlan], bool] = lambda plan: True,
+    ) -> StagedPlan:
+        """Return the plan for `key`, made by `make` if it is not here or no longer current."""
         found = self._plans.find(key)
-        if found is not None:
+        if found is not None and is_current(found):
             return found
         plan = make()
         self._plans.keep(key, plan, _size(key.text, plan.queries()))
@@ -121,8 +124,10 @@ class _Recent(Generic[K, V]):
 
     def keep(self, key: K, value: V, size: int) -> None:
         with self._lock:
-            if size > self._bytes_max or key in self._entries:
+            if size > self._bytes_max:
                 return
+            _, replaced = self._entries.pop(key, (None, 0))
+            self.bytes_kept -= replaced
             self._entries[key] = (value, size)
             self.bytes_kept += size
             while self.bytes_kept > self._bytes_max:

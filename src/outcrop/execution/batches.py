@@ -1,4 +1,4 @@
-"""A part of a plan that runs on one batch of rows after the other, until enough have passed it."""
+"""A part of a plan that runs on one batch of rows after the other."""
 
 from __future__ import annotations
 
@@ -7,67 +7,97 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from outcrop.engines.base import EngineSession
-from outcrop.planner.plan import FillUpTo, Stage, relations_of
+from outcrop.execution.order_choice import OrderChoice, Spent
+from outcrop.planner.plan import (
+    BatchOrder,
+    FilterInBatches,
+    PredicateTest,
+    Stage,
+    relations_of,
+)
 
 BATCH_ROWS_MAX = 65_536
 _EAGERNESS = 0.6
+# Between two batches nothing is asked for a moment, so they should be few; and each is a chance to
+# take another order.
+_ROWS_FIRST = 64
+_GROWTH = 3
 
 
-class Relations(Protocol):
-    """The temporary relations of a statement."""
+class StageRun(Protocol):
+    """What a batch needs of the run of its plan."""
 
     def store(self, relation: str, sql: str) -> int:
-        """Store the rows of a query, and return how many they are."""
+        """Store the rows of a query as a temporary relation, and return how many they are."""
         ...
 
     def drop(self, relations: Collection[str]) -> None:
-        """Drop relations that were stored."""
+        """Drop temporary relations that were stored."""
+        ...
+
+    def test(self, tests: Sequence[PredicateTest]) -> None:
+        """Note how many rows conditions have tested, now that all of them are answered."""
         ...
 
 
 class BatchRun:
-    """One run of a `FillUpTo` stage; `run_stages` runs stages of its own."""
+    """One run of a `FilterInBatches` stage.
+
+    `run_stages` runs stages of its own, `spent` tells what the statement's calls came to so far.
+    """
 
     def __init__(
         self,
-        stage: FillUpTo,
+        stage: FilterInBatches,
         engine: EngineSession,
-        relations: Relations,
+        run: StageRun,
         run_stages: Callable[[Sequence[Stage]], None],
+        spent: Callable[[], Spent],
     ) -> None:
         self._stage = stage
         self._engine = engine
-        self._relations = relations
+        self._run = run
         self._run_stages = run_stages
+        self._spent = spent
+        self._taken = 0
+        self._passed = 0
 
     def fill(self) -> None:
-        """Run the stages on growing batches, until enough rows have passed them."""
-        stage = self._stage
-        rows_total = self._count(stage.source)
-        taken = passed = 0
+        """Run batches until enough rows have passed, or all were asked about."""
+        rows_total = self._count(self._stage.source)
+        wanted = self._stage.rows_wanted
+        choice = OrderChoice(len(self._stage.orders), rows_total)
         while True:
-            size = batch_size(taken, passed, stage.rows_wanted)
-            passed += self._run_batch(taken, size)
-            taken += size
-            if passed >= stage.rows_wanted or taken >= rows_total:
+            index, rows_max = choice.next()
+            size = min(self._size(), rows_max or BATCH_ROWS_MAX)
+            before = self._spent()
+            self._run_batch(self._stage.orders[index], size)
+            choice.note(index, size, self._spent().since(before))
+            if self._taken >= rows_total or (wanted is not None and self._passed >= wanted):
                 return
 
-    def _run_batch(self, taken: int, size: int) -> int:
-        """Run the stages on the rows that follow; return how many have passed."""
-        stage = self._stage
-        self._relations.store(
+    def _size(self) -> int:
+        """Return how many rows the next batch has, whichever the order."""
+        if self._stage.rows_wanted is not None:
+            return batch_size(self._taken, self._passed, self._stage.rows_wanted)
+        return min(max(_ROWS_FIRST, _GROWTH * self._taken), BATCH_ROWS_MAX)
+
+    def _run_batch(self, order: BatchOrder, size: int) -> None:
+        """Ask about the rows that follow in an order, and keep those that pass."""
+        stage, taken = self._stage, self._taken
+        self._run.store(
             stage.batch,
             f'SELECT * FROM "{stage.source}" WHERE "{stage.row}" > {taken} '
             f'AND "{stage.row}" <= {taken + size}',
         )
-        self._run_stages(stage.stages)
-        query = stage.sql
+        self._run_stages(order.stages)
+        self._run.test(order.tests)
         if taken == 0:
-            passed = self._relations.store(stage.relation, query)
+            self._passed += self._run.store(stage.relation, order.sql)
         else:
-            passed = self._engine.execute(f'INSERT INTO "{stage.relation}" {query}')
-        self._relations.drop(relations_of(stage.stages) | {stage.batch})
-        return passed
+            self._passed += self._engine.execute(f'INSERT INTO "{stage.relation}" {order.sql}')
+        self._taken += size
+        self._run.drop(relations_of(order.stages) | {stage.batch})
 
     def _count(self, relation: str) -> int:
         rows = self._engine.query(f'SELECT count(*) FROM "{relation}"')

@@ -21,13 +21,14 @@ from outcrop.errors import Error, ProviderError
 from outcrop.execution.compose_invocation import Destination, InvocationComposer
 from outcrop.execution.executor import PlanRun, StageOperator
 from outcrop.execution.infer import ANSWER_SCHEMA, batched
+from outcrop.execution.order_choice import OrderChoice
 from outcrop.execution.read_answer import AnswerReader
 from outcrop.inference.invocation import Invocation
 from outcrop.inference.journal import LOOKUP_MAX, Journal
 from outcrop.inference.records import Answer
 from outcrop.planner.call_numbers import CallNumbers, ModelStatistics, cost_of_calls, time_of_calls
 from outcrop.planner.plan import (
-    FillUpTo,
+    FilterInBatches,
     Infer,
     Materialize,
     Stage,
@@ -81,7 +82,7 @@ class CountOptions:
 
 
 class _Unanswered(Exception):
-    """A batch of a `FillUpTo` needs an answer that nobody has: the next one cannot be known."""
+    """A batch needs an answer that nobody has: the next batch cannot be known."""
 
 
 @dataclass(slots=True)
@@ -121,7 +122,7 @@ class CallCounter(StageOperator):
                 self._store(stage, run)
             case Infer():
                 run.run_stages([stage], self)
-            case FillUpTo():
+            case FilterInBatches():
                 self._fill(stage, run)
 
     def _store(self, stage: Materialize, run: PlanRun) -> None:
@@ -134,22 +135,53 @@ class CallCounter(StageOperator):
             if relaxed.rows_max is not None:
                 self._unknown.rows_max[stage.relation] = relaxed.rows_max
 
-    def _fill(self, stage: FillUpTo, run: PlanRun) -> None:
+    def _fill(self, stage: FilterInBatches, run: PlanRun) -> None:
         """Count batch by batch as long as all answers are there, else the calls for all rows."""
-        queries = [s.query for s in stage.stages if isinstance(s, Materialize)]
-        read = [_all_rows(stage.source), stage.query, *queries]
+        queries = [order.query for order in stage.orders]
+        for order in stage.orders:
+            queries += [s.query for s in order.stages if isinstance(s, Materialize)]
+        read = [_all_rows(stage.source), *queries]
         is_known = not any(self._unknown.is_read_by(query) for query in read)
         if is_known and self._fill_exactly(stage, run):
             return
-        rows = Materialize(stage.batch, _all_rows(stage.source))
-        for part in (rows, *stage.stages, Materialize(stage.relation, stage.query)):
-            self._count_stage(part, run)
+        self._count_stage(Materialize(stage.batch, _all_rows(stage.source)), run)
+        choice = OrderChoice(len(stage.orders), _count_rows(self.engine, stage.source))
+        if choice.is_tried or stage.rows_wanted is not None:
+            self._count_orders(stage, run)
+        else:
+            for part in (*stage.expected.stages, Materialize(stage.relation, stage.expected.query)):
+                self._count_stage(part, run)
+            return
         self._unknown.rows.add(stage.relation)
-        self._unknown.rows_max[stage.relation] = stage.rows_wanted
-        for call in StagedPlan(stage.stages, stage.query, ()).calls():
-            self.counts[call.ids].is_bound = True
+        if stage.rows_wanted is not None:
+            self._unknown.rows_max[stage.relation] = stage.rows_wanted
 
-    def _fill_exactly(self, stage: FillUpTo, run: PlanRun) -> bool:
+    def _count_orders(self, stage: FilterInBatches, run: PlanRun) -> None:
+        """Count the calls that each order would make for all rows: any may be taken for any batch.
+
+        What a call comes to at most is what it does in the order that asks it first.
+        """
+        counts_before, seen_before = self.counts, self._seen
+        most: dict[str, CallCount] = {}
+        seen: set[bytes] = set()
+        for order in reversed(stage.orders):  # the rows that are kept are the expected one's
+            run.drop({stage.relation, *relations_of(order.stages)})
+            self.counts = {ids: replace(count) for ids, count in counts_before.items()}
+            self._seen = set(seen_before)
+            for call in StagedPlan(order.stages, order.query, ()).calls():
+                self._unknown.structural |= {call.ids, call.answers}
+            for part in (*order.stages, Materialize(stage.relation, order.query)):
+                self._count_stage(part, run)
+            for call in StagedPlan(order.stages, order.query, ()).calls():
+                count = self.counts.get(call.ids, CallCount())
+                known = most.get(call.ids)
+                most[call.ids] = count if known is None or known.calls < count.calls else known
+            seen |= self._seen
+        for count in most.values():
+            count.is_bound = True
+        self.counts, self._seen = counts_before | most, seen
+
+    def _fill_exactly(self, stage: FilterInBatches, run: PlanRun) -> bool:
         """Run the batches, and return whether every answer was there."""
         counts_before = {ids: replace(count) for ids, count in self.counts.items()}
         seen_before = set(self._seen)
@@ -158,9 +190,8 @@ class CallCounter(StageOperator):
             run.run_stages([stage], self)
         except _Unanswered:
             self.counts, self._seen = counts_before, seen_before
-            for name in relations_of((*stage.stages, stage)) - {stage.source}:
+            for name in relations_of((stage,)) - {stage.source}:
                 self.engine.drop(name)
-            self.engine.drop(stage.batch)
             return False
         finally:
             self._must_be_exact = False

@@ -13,8 +13,16 @@ from contextlib import suppress
 from outcrop.engines.base import EngineSession
 from outcrop.errors import Error, RowsFailed, TransientProviderError
 from outcrop.execution.batches import BatchRun
+from outcrop.execution.order_choice import Spent
 from outcrop.execution.question import Failures
-from outcrop.planner.plan import FillUpTo, Infer, Materialize, Stage, read_by
+from outcrop.planner.plan import (
+    FilterInBatches,
+    Infer,
+    Materialize,
+    PredicateTest,
+    Stage,
+    read_by,
+)
 
 _NAMED_IN_MESSAGE_MAX = 5
 _PROMPT_EXCERPT_CHARACTERS = 40
@@ -23,7 +31,7 @@ _PROMPT_EXCERPT_CHARACTERS = 40
 class StageOperator(ABC):
     """What answers the calls of a stage: by asking, or, for EXPLAIN, by counting them.
 
-    One that is still busy when `run` returns overrides the other two.
+    One that is still busy when `run` returns overrides `follow` and `settle`.
     """
 
     __slots__ = ()
@@ -40,6 +48,10 @@ class StageOperator(ABC):
         """See to it that relations hold all that they will; all of them, if none is named."""
         return
 
+    def spent(self) -> Spent:
+        """Return what calls came to so far; nothing, where none are made."""
+        return Spent()
+
 
 class PlanRun:
     """One run of a plan's stages on one session of the engine."""
@@ -47,6 +59,7 @@ class PlanRun:
     def __init__(self, engine: EngineSession) -> None:
         self._engine = engine
         self._stored: set[str] = set()
+        self.tested: dict[str, tuple[int, int]] = {}
 
     def run_stages(self, stages: Sequence[Stage], operator: StageOperator) -> None:
         """Run stages to their end; what fails in them is counted by the operator."""
@@ -66,10 +79,14 @@ class PlanRun:
                 case Infer():
                     self.own(stage)
                     operator.run(stage)
-                case FillUpTo():
+                case FilterInBatches():
                     operator.settle()
                     BatchRun(
-                        stage, self._engine, self, lambda part: self.run_stages(part, operator)
+                        stage,
+                        self._engine,
+                        self,
+                        lambda part: self.run_stages(part, operator),
+                        operator.spent,
                     ).fill()
 
     def own(self, stage: Infer) -> None:
@@ -80,6 +97,18 @@ class PlanRun:
         """Store the rows of a query as a temporary relation, and return how many they are."""
         self._stored.add(relation)
         return self._engine.materialize(relation, sql)
+
+    def test(self, tests: Sequence[PredicateTest]) -> None:
+        """Note in `tested` how many rows conditions have tested, and how many passed.
+
+        All of those rows must be answered.
+        """
+        for test in tests:
+            rows = self._engine.query(test.sql)
+            total, *passed = (int(column[0].as_py()) for column in next(iter(rows.batches())))
+            for condition, count in zip(test.conditions, passed, strict=True):
+                before = self.tested.get(condition, (0, 0))
+                self.tested[condition] = (before[0] + total, before[1] + count)
 
     def cleanup(self) -> None:
         """Drop what the stages stored; in a transaction that failed, its end does that."""

@@ -21,6 +21,7 @@ from outcrop.engines.base import EngineSession
 from outcrop.execution.asked import AskedCall, AskedStage, Following
 from outcrop.execution.executor import StageOperator
 from outcrop.execution.infer import ANSWER_SCHEMA, InferOperator, batched
+from outcrop.execution.order_choice import Spent
 from outcrop.execution.portions import Portions, new_ids_sql
 from outcrop.execution.question import Failures
 from outcrop.planner.plan import Infer, Materialize, StagedCall
@@ -47,6 +48,10 @@ class Flow(StageOperator):
     def failures(self) -> Failures:
         """What has failed so far."""
         return self._operator.failures
+
+    def spent(self) -> Spent:
+        """Return what calls came to so far."""
+        return self._operator.spent()
 
     def run(self, stage: Infer) -> None:
         """Start to ask the calls of a stage."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import pyarrow as pa
@@ -12,6 +12,7 @@ from outcrop.engines.base import EngineSession
 from outcrop.errors import Error
 from outcrop.execution.arrow_columns import integer_column, text_column
 from outcrop.execution.compose_invocation import Destination
+from outcrop.execution.order_choice import Spent
 from outcrop.execution.question import Answered, Failures, InferOptions, Question
 from outcrop.inference.statement import Statement as StatementCalls
 from outcrop.planner.plan import StagedCall
@@ -74,6 +75,20 @@ class InferOperator:
         question.add(ids)
         question.close()
         return self.answers(question)
+
+    def spent(self) -> Spent:
+        """Return what the statement's calls came to so far."""
+        progress = self._calls.progress()
+        cost_usd = progress.cost_usd if progress.is_cost_complete else None
+        return Spent(cost_usd, progress.input_tokens + progress.output_tokens, progress.sent)
+
+    def remember(self, tested: Mapping[str, tuple[int, int]]) -> None:
+        """Keep how many rows conditions tested, and passed, for the plans of later statements.
+
+        Where a call gave no answer, that says too little of the condition.
+        """
+        if tested and not self.failures.count and not self.failures.nulls:
+            self._calls.remember(tested)
 
     def stop(self) -> None:
         """Ask nothing more; what is in flight is finished and journaled in the background."""

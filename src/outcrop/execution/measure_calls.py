@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from outcrop.engines.base import EngineSession
 from outcrop.execution.executor import PlanRun, StageOperator, rows_failed
 from outcrop.execution.infer import ANSWER_SCHEMA, InferOperator, batched
+from outcrop.execution.order_choice import Spent
 from outcrop.inference.meter import Progress
 from outcrop.planner.call_numbers import CallNumbers, ModelStatistics, total_numbers
 from outcrop.planner.plan import Infer, StagedCall, StagedPlan
@@ -47,6 +48,10 @@ class MeasuringOperator(StageOperator):
             assert before is not None
             assert after is not None
             self._add(call, rows, before, after)
+
+    def spent(self) -> Spent:
+        """Return what calls came to so far."""
+        return self.operator.spent()
 
     def _add(self, call: StagedCall, rows: int, before: Progress, after: Progress) -> None:
         price = self.models[call.model.oid].price

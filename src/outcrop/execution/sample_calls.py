@@ -24,7 +24,7 @@ from outcrop.inference.records import Answer
 from outcrop.planner.call_numbers import CallNumbers, Interval, time_of_calls
 from outcrop.planner.estimate_from_sample import Mean, Z, mean_of, share_interval
 from outcrop.planner.model_filters import passing_query
-from outcrop.planner.plan import FillUpTo, Infer, Materialize, Stage, StagedCall, StagedPlan
+from outcrop.planner.plan import FilterInBatches, Infer, Materialize, Stage, StagedCall, StagedPlan
 from outcrop.providers.base import TokenUsage
 from outcrop.sql.duckdb_dialect import render
 
@@ -80,20 +80,26 @@ class CallSampler(StageOperator):
                 self._scales[stage.relation] = self._scale_of(stage.query)
             case Infer():
                 run.run_stages([stage], self)
-            case FillUpTo():
+            case FilterInBatches():
                 self._run_fill(stage, run)
 
-    def _run_fill(self, stage: FillUpTo, run: PlanRun) -> None:
-        """Sample from all rows, and take as many of the calls as the rows that will be needed."""
+    def _run_fill(self, stage: FilterInBatches, run: PlanRun) -> None:
+        """Sample from all rows in the expected order of predicates.
+
+        Under a LIMIT, take as many of the calls as the rows that will be needed.
+        """
         everything = exp.select("*").from_(exp.to_table(stage.source))
-        last = Materialize(stage.relation, stage.query)
-        for part in (Materialize(stage.batch, everything), *stage.stages, last):
+        order = stage.expected
+        last = Materialize(stage.relation, order.query)
+        for part in (Materialize(stage.batch, everything), *order.stages, last):
             self._run_stage(part, run)
+        if stage.rows_wanted is None:
+            return
         rows = self._count(stage.batch) * self._scales[stage.batch].value
         scale = self._scales[stage.relation]
         passed = self._count(stage.relation) * scale.value
         share = min(1.0, stage.rows_wanted / passed) if passed else 1.0
-        for call in StagedPlan(stage.stages, stage.query, ()).calls():
+        for call in StagedPlan((stage,), order.query, ()).calls():
             if rows and (found := self._found.get(call.ids)) is not None:
                 self._found[call.ids] = _part(found, share, stage.rows_wanted)
 

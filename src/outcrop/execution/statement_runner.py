@@ -90,7 +90,12 @@ class StatementRunner:
             last = plan.stages[-1]
             assert isinstance(last, Infer)
             rows = RowStream(self._engine, flow, last, plan.result)
-            return OwningRows(rows, stack.pop_all())
+
+            def remember() -> None:
+                run.test(plan.tests)
+                operator.remember(run.tested)
+
+            return OwningRows(rows, stack.pop_all(), at_end=remember)
 
     @contextmanager
     def staged(self, plan: StagedPlan, request: Request) -> Iterator[str]:
@@ -104,6 +109,8 @@ class StatementRunner:
                     run.run_stages(plan.stages, flow)
                     if flow.failures.count:
                         raise rows_failed(flow.failures)
+                    run.test(plan.tests)
+                    operator.remember(run.tested)
             yield plan.sql
 
     @contextmanager
@@ -164,11 +171,17 @@ class StatementRunner:
 
 
 class OwningRows:
-    """Rows that release what their statement stored when they are closed."""
+    """Rows that release what their statement stored when they are closed.
 
-    def __init__(self, rows: Rows, owned: ExitStack) -> None:
+    `at_end` is called when the last row has left.
+    """
+
+    def __init__(
+        self, rows: Rows, owned: ExitStack, at_end: Callable[[], None] = lambda: None
+    ) -> None:
         self._rows = rows
         self._owned = owned
+        self._at_end = at_end
 
     @property
     def columns(self) -> tuple[EngineColumn, ...]:
@@ -179,6 +192,7 @@ class OwningRows:
         """Yield the rows as Arrow batches; what stops them is told to whoever owns them."""
         try:
             yield from self._rows.batches()
+            self._at_end()
         except Exception as error:
             self._owned.__exit__(type(error), error, error.__traceback__)
             raise

@@ -13,7 +13,7 @@ import concurrent.futures
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,6 +23,7 @@ from outcrop.inference.journal_writer import (
     Flush,
     JournalWriter,
     PutCall,
+    PutPredicates,
     PutStatement,
     PutTotals,
     Write,
@@ -101,6 +102,22 @@ class Journal:
     def put_totals(self, statement_id: int, totals: StatementTotals) -> None:
         """Replace the totals of a statement."""
         self._write(PutTotals(statement_id, totals))
+
+    def put_predicates(self, tested: Mapping[str, tuple[int, int]]) -> None:
+        """Add to what is known of conditions on answers: (rows tested, rows passed) by names."""
+        self._write(PutPredicates(tested))
+
+    def tested(self, conditions: Sequence[str]) -> dict[str, tuple[int, int]]:
+        """Return how many rows were tested by conditions, and passed, of those that are known.
+
+        Of many rows the last ones count (`journal_sql.PREDICATE_ROWS_MAX`).
+        """
+        found: dict[str, tuple[int, int]] = {}
+        for start in range(0, len(conditions), LOOKUP_MAX):
+            chunk = tuple(conditions[start : start + LOOKUP_MAX])
+            rows = self._read(journal_sql.SELECT_PREDICATES.format(_numbered(len(chunk))), chunk)
+            found |= {name: (round(rows_), round(passed)) for name, rows_, passed in rows}
+        return found
 
     def save_unsaved(self) -> None:
         """Store the answers that a full disk kept in memory, if any; raises DiskFull if still so.

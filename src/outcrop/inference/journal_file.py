@@ -23,7 +23,7 @@ from outcrop.errors import (
 )
 from outcrop.providers.base import JsonObject
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _APPLICATION_ID = 0x4F43524A  # "OCRJ", so that `file journal.sqlite` and we know it for ours
 _BUSY_TIMEOUT_S = 30.0
 _CACHE_KIB = 32_768
@@ -70,6 +70,13 @@ CREATE TABLE model_usage (
   PRIMARY KEY (provider, model_id)
 ) STRICT, WITHOUT ROWID;
 """
+# Since version 2.
+_PREDICATE_TABLE = """
+CREATE TABLE predicate (
+  condition TEXT PRIMARY KEY,
+  row_count REAL NOT NULL, passed REAL NOT NULL
+) STRICT, WITHOUT ROWID
+"""
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -90,23 +97,25 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def prepare(connection: sqlite3.Connection, path: Path) -> None:
-    """Create the tables of an empty file, or check that a file is a journal of our version."""
+    """Create the tables of an empty file, or see to it that a journal is of our version."""
     try:
         if _version(connection, path) == SCHEMA_VERSION:
             return
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("BEGIN IMMEDIATE")
         if _version(connection, path) != SCHEMA_VERSION:  # another process may have been first
-            _create_tables(connection)
+            _bring_up_to_date(connection, _version(connection, path))
         connection.execute("COMMIT")
     except sqlite3.Error as error:
         raise translate(error, path) from error
 
 
-def _create_tables(connection: sqlite3.Connection) -> None:
-    for statement in _SCHEMA.split(";\n"):
-        connection.execute(statement)
-    connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+def _bring_up_to_date(connection: sqlite3.Connection, version: int) -> None:
+    if version == 0:
+        for statement in _SCHEMA.split(";\n"):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+    connection.execute(_PREDICATE_TABLE)
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
@@ -115,7 +124,8 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
     [version] = connection.execute("PRAGMA user_version").fetchone()
     [application] = connection.execute("PRAGMA application_id").fetchone()
     [tables] = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if (application, version) == (_APPLICATION_ID, SCHEMA_VERSION) or (tables, version) == (0, 0):
+    is_ours = application == _APPLICATION_ID and 1 <= version <= SCHEMA_VERSION
+    if is_ours or (tables, version) == (0, 0):
         return int(version)
     raise NotAWarehouse(
         f"{str(path)!r} is no journal of version {SCHEMA_VERSION}",

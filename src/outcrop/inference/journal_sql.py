@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
@@ -68,6 +68,18 @@ ON CONFLICT (provider, model_id) DO UPDATE SET
   input_tokens = input_tokens + excluded.input_tokens,
   output_tokens = output_tokens + excluded.output_tokens
 """
+
+# Of each condition no more than the last 10,000 rows or so count, so that an answer which changes
+# (another model under the name, other rows in the table) is learned again.
+PREDICATE_ROWS_MAX = 10_000
+UPSERT_PREDICATE = f"""
+INSERT INTO predicate VALUES (?, ?, ?)
+ON CONFLICT (condition) DO UPDATE SET
+  passed = (passed + excluded.passed)
+    * min(1.0, {PREDICATE_ROWS_MAX}.0 / (row_count + excluded.row_count)),
+  row_count = min(row_count + excluded.row_count, {PREDICATE_ROWS_MAX}.0)
+"""
+SELECT_PREDICATES = "SELECT condition, row_count, passed FROM predicate WHERE condition IN ({})"
 
 SELECT_ANSWERS = """
 SELECT fingerprint, response, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens,
@@ -165,6 +177,16 @@ def usage_rows(calls: Iterable[NewCall]) -> Sequence[Row]:
             total[2] += call.usage.all_input_tokens
             total[3] += call.usage.output_tokens
     return [(*model, *total) for model, total in sums.items()]
+
+
+def predicate_rows(tested: Mapping[str, tuple[int, int]]) -> Sequence[Row]:
+    """Return the rows by which table `predicate` grows."""
+    found: list[Row] = []
+    for condition, (rows, passed) in tested.items():
+        if rows:
+            weight = min(1.0, PREDICATE_ROWS_MAX / rows)
+            found.append((_text(condition), rows * weight, passed * weight))
+    return found
 
 
 def statement_row(statement: NewStatement) -> Row:

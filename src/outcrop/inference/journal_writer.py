@@ -21,7 +21,7 @@ import concurrent.futures
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -33,9 +33,11 @@ from outcrop.inference.journal_sql import (
     INSERT_CALL,
     INSERT_STATEMENT,
     UPDATE_STATEMENT,
+    UPSERT_PREDICATE,
     UPSERT_USAGE,
     answer_row,
     call_row,
+    predicate_rows,
     statement_row,
     totals_row,
     usage_rows,
@@ -72,11 +74,18 @@ class PutTotals:
 
 
 @dataclass(frozen=True, slots=True)
+class PutPredicates:
+    """Add to what is known of conditions on answers: (rows tested, rows passed) by their names."""
+
+    tested: Mapping[str, tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
 class Flush:
     """Store what could not be stored before, and nothing else."""
 
 
-Write: TypeAlias = PutCall | PutStatement | PutTotals | Flush
+Write: TypeAlias = PutCall | PutStatement | PutTotals | PutPredicates | Flush
 Waiter: TypeAlias = "asyncio.Future[int] | concurrent.futures.Future[int]"
 
 
@@ -172,6 +181,8 @@ class JournalWriter:
                 return self._connection.execute(INSERT_STATEMENT, row).lastrowid or 0
             case PutTotals(statement_id, totals):
                 self._connection.execute(UPDATE_STATEMENT, (*totals_row(totals), statement_id))
+            case PutPredicates(tested):
+                self._connection.executemany(UPSERT_PREDICATE, predicate_rows(tested))
         return 0
 
     def _insert_calls(self, puts: Sequence[PutCall]) -> None:

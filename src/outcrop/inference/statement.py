@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from outcrop.errors import BudgetExceeded, Error, ProviderError, QueryCanceled
@@ -25,6 +26,8 @@ from outcrop.inference.meter import (
 from outcrop.inference.policy import CallPolicy, Outcome
 from outcrop.inference.prompt_cache import PromptCache, prompt_cache_of
 from outcrop.inference.records import CallStatus, NewCall, NewStatement, StatementOutcome
+
+logger = logging.getLogger("outcrop.inference")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +138,16 @@ class Statement:
                 error_message=error.message,
             )
         )
+
+    def remember(self, tested: Mapping[str, tuple[int, int]]) -> None:
+        """Keep how many rows conditions on answers tested, and passed.
+
+        A failure to do so is logged: what the statement is for is done.
+        """
+        try:
+            self._runtime.journal.put_predicates(tested)
+        except Error as error:
+            logger.warning("what a statement's conditions select was not journaled: %s", error)
 
     def cancel(self, error: QueryCanceled | None = None) -> None:
         """Stop asking: `ask` raises QueryCanceled at once, from whichever thread this is called.

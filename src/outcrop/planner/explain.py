@@ -17,7 +17,7 @@ from outcrop.catalog.statistics import ColumnStatistics, TableStatistics
 from outcrop.planner.bind import answer_type
 from outcrop.planner.blocks import conjuncts, is_aggregated, own_windows, upper_clauses
 from outcrop.planner.call_numbers import CHARS_PER_TOKEN, ModelStatistics, numbers_of_calls
-from outcrop.planner.plan import FillUpTo, Infer, Materialize, Stage, StagedCall, StagedPlan
+from outcrop.planner.plan import FilterInBatches, Infer, Materialize, Stage, StagedCall, StagedPlan
 from outcrop.planner.plan_costs import (
     aggregated,
     cut,
@@ -94,7 +94,7 @@ class _TreeBuilder:
             r.name.name: r for r in self._relations.values() if r.kind is RelationKind.SYSTEM_VIEW
         }
         self._stored: dict[str, exp.Query] = {}
-        self._fills: dict[str, FillUpTo] = {}
+        self._fills: dict[str, FilterInBatches] = {}
         self._infers: dict[str, Infer] = {}
         self._calls: dict[str, StagedCall] = {}
         self._ids: set[str] = set()
@@ -112,9 +112,9 @@ class _TreeBuilder:
                     self._infers[stage.relation] = stage
                     self._calls |= {call.answers: call for call in stage.calls}
                     self._ids |= {call.ids for call in stage.calls}
-                case FillUpTo():
+                case FilterInBatches():
                     self._fills[stage.relation] = stage
-                    self.add_stages(stage.stages)
+                    self.add_stages(stage.expected.stages)
 
     def build(self, result: exp.Query) -> PlanNode:
         """Return the tree of the query for a statement's rows, and of what no query reads."""
@@ -270,20 +270,27 @@ class _TreeBuilder:
         self._built[name] = built
         return built
 
-    def _fill(self, stage: FillUpTo) -> _Built:
-        """Return the plan of a part that runs in batches until enough rows have passed it."""
+    def _fill(self, stage: FilterInBatches) -> _Built:
+        """Return the plan of a part that runs in batches, in its expected order."""
         source = self._relation(stage.source)
+        query, wanted = stage.expected.query, stage.rows_wanted
+        details = [] if wanted is None else [("Until", f"{wanted} rows have passed")]
+        if len(stage.orders) > 1:
+            details.append(("Order", "learned from the first rows"))
         read_before = dict(self._built)
         self._prepared[stage.batch] = source
-        passed = self._query(stage.query).node.rows
+        if wanted is None:
+            built = self._query(query)
+            node = over("Batches", built.node.rows, (built.node,))
+            return built.with_node(replace(node, details=tuple(details)))
+        passed = self._query(query).node.rows
         self._built = read_before
         rows = source.node.rows
-        asked = min(rows, stage.rows_wanted * rows / passed) if passed else rows
+        asked = min(rows, wanted * rows / passed) if passed else rows
         self._prepared[stage.batch] = source.with_node(cut(source.node, asked))
-        built = self._query(stage.query)
-        kept = min(built.node.rows, stage.rows_wanted)
-        detail = ("Until", f"{stage.rows_wanted} rows have passed")
-        return built.with_node(replace(over("Fill", kept, (built.node,)), details=(detail,)))
+        built = self._query(query)
+        node = over("Fill", min(built.node.rows, wanted), (built.node,))
+        return built.with_node(replace(node, details=tuple(details)))
 
     def _infer(self, call: StagedCall, built: _Built) -> PlanNode:
         """Return a call over the rows that it is asked about."""

@@ -21,13 +21,14 @@ class LimitedFilter:
     """The shape, taken apart.
 
     `block` is the one with the LIMIT; `base` the derived table below the lowest inference block;
-    `order` are the keys of the block's ORDER BY, in terms of `base`.
+    `order` are the keys of the block's ORDER BY, in terms of `base`. `rows_wanted` is None where
+    all rows that pass are wanted.
     """
 
     block: exp.Select
     base: exp.Subquery
     order: tuple[exp.Ordered, ...]
-    rows_wanted: int
+    rows_wanted: int | None
 
 
 def find_limited_filter(block: exp.Select) -> LimitedFilter | None:

@@ -1,10 +1,14 @@
-"""The conditions that a plan puts on the answers of a stage: where selectivity is seen."""
+"""The conditions that a plan puts on answers: where selectivity is seen."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
+
 from sqlglot import exp
 
-from outcrop.planner.plan import FillUpTo, Materialize, Stage, StagedPlan
+from outcrop.planner.blocks import conjuncts
+from outcrop.planner.plan import FilterInBatches, Materialize, PredicateTest, Stage, StagedPlan
+from outcrop.planner.predicates import CONDITION
 
 
 def passing_query(plan: StagedPlan, relation: str) -> exp.Select | None:
@@ -12,28 +16,55 @@ def passing_query(plan: StagedPlan, relation: str) -> exp.Select | None:
 
     None where no plain block filters what the stage of `relation` answered.
     """
-    for query in (*_queries(plan.stages), plan.result):
-        for block in query.find_all(exp.Select):
-            where, from_ = block.args.get("where"), block.args.get("from_")
-            if where is None or from_ is None or block.args.get("joins"):
-                continue
-            if not isinstance(from_.this, exp.Subquery) or not _reads(from_.this.this, relation):
-                continue
-            passed = exp.Case(ifs=[exp.If(this=where.this.copy(), true=exp.Literal.number(1))])
-            counted = exp.select(exp.Count(this=exp.Star()), exp.Count(this=passed))
-            return counted.from_(from_.this.copy())
+    for block, where in _filters([*_queries(plan.stages), plan.result]):
+        from_ = block.args["from_"]
+        if isinstance(from_.this, exp.Subquery) and _reads(from_.this.this, relation):
+            return _counting(block, [where])
     return None
 
 
-def _queries(stages: tuple[Stage, ...]) -> list[exp.Query]:
-    found: list[exp.Query] = []
+def predicate_tests(queries: Iterable[exp.Query]) -> tuple[PredicateTest, ...]:
+    """Return the tests of the named conditions in staged queries, each condition once."""
+    found: dict[str, PredicateTest] = {}
+    for block, where in _filters(queries):
+        named = {c.meta[CONDITION]: c for c in conjuncts(where) if CONDITION in c.meta}
+        new = {name: c for name, c in named.items() if name not in found}
+        if new:
+            test = PredicateTest(tuple(new), _counting(block, list(new.values())))
+            found |= dict.fromkeys(new, test)
+    return tuple(dict.fromkeys(found.values()))
+
+
+def _filters(queries: Iterable[exp.Query]) -> Iterator[tuple[exp.Select, exp.Expr]]:
+    """Yield the blocks that filter what they take from one source, with their conditions."""
+    for query in queries:
+        for block in query.find_all(exp.Select):
+            where, from_ = block.args.get("where"), block.args.get("from_")
+            if where is not None and from_ is not None and not block.args.get("joins"):
+                yield block, where.this
+
+
+def _counting(block: exp.Select, conditions: Sequence[exp.Expr]) -> exp.Select:
+    """Return the query for the rows that a block filters, and those that pass each condition."""
+    one = exp.Literal.number(1)
+    passed = [exp.Case(ifs=[exp.If(this=c.copy(), true=one.copy())]) for c in conditions]
+    counted = exp.select(exp.Count(this=exp.Star()), *(exp.Count(this=case) for case in passed))
+    return counted.from_(block.args["from_"].this.copy())
+
+
+def stored_queries(stages: Iterable[Stage]) -> Iterator[exp.Query]:
+    """Yield the queries of stages, those of batches aside."""
+    yield from (stage.query for stage in stages if isinstance(stage, Materialize))
+
+
+def _queries(stages: Iterable[Stage]) -> Iterator[exp.Query]:
     for stage in stages:
         match stage:
             case Materialize():
-                found.append(stage.query)
-            case FillUpTo():
-                found += [*_queries(stage.stages), stage.query]
-    return found
+                yield stage.query
+            case FilterInBatches():
+                yield from _queries(stage.expected.stages)
+                yield stage.expected.query
 
 
 def _reads(query: exp.Expr, relation: str) -> bool:

@@ -3,8 +3,9 @@
 A plan is a sequence of stages. `Materialize` stores the rows of a query as a temporary relation
 of the engine; `Infer` asks the models for the distinct arguments found in such a relation. `result`
 is the query that gives the statement's rows: it reads temporary relations where the statement
-called models, and it never calls one itself. `FillUpTo` runs stages of its own on growing batches,
-where a LIMIT stands above a model predicate.
+called models, and it never calls one itself. `FilterInBatches` runs stages of its own on growing
+batches, where a LIMIT stands above a model predicate, or where the order of several such predicates
+is learned from the first rows.
 
 A plan may run many times, and in several sessions at once: nobody changes its trees.
 """
@@ -18,6 +19,7 @@ from sqlglot import exp
 
 from outcrop.catalog.objects import ExternalModel, Relation
 from outcrop.datatypes import DataType
+from outcrop.planner.order_predicates import Ordering
 from outcrop.sql.duckdb_dialect import render
 
 
@@ -97,21 +99,15 @@ class Infer:
 
 
 @dataclass(frozen=True, slots=True)
-class FillUpTo(_Rendered):
-    """Run `stages` on one batch of rows after the other, until enough rows have passed them.
+class PredicateTest(_Rendered):
+    """How many rows conditions on answers have tested, and how many passed each.
 
-    The rows of temporary relation `source` are taken in the order of their column `row`; each batch
-    is stored as relation `batch`, for which `stages` and `query` are run; what `query` gives is
-    appended to `relation`. It ends with the batch that makes `relation` hold `rows_wanted` rows.
+    `query` gives one row: the number of rows, then for each condition that of those which passed.
+    It is run when all of them are answered.
     """
 
-    source: str
-    row: str
-    batch: str
-    stages: tuple[Stage, ...]
+    conditions: tuple[str, ...]
     query: exp.Query
-    relation: str
-    rows_wanted: int
 
     @property
     def sql(self) -> str:
@@ -119,7 +115,45 @@ class FillUpTo(_Rendered):
         return self._render(self.query)
 
 
-Stage = Materialize | Infer | FillUpTo
+@dataclass(frozen=True, slots=True)
+class BatchOrder(_Rendered):
+    """One order in which the predicates of a batch can be decided: its stages, then its query."""
+
+    stages: tuple[Stage, ...]
+    query: exp.Query
+    tests: tuple[PredicateTest, ...] = ()
+
+    @property
+    def sql(self) -> str:
+        """`query` as the engine's SQL."""
+        return self._render(self.query)
+
+
+@dataclass(frozen=True, slots=True)
+class FilterInBatches:
+    """Ask about one batch of rows after the other, and keep the rows that pass the predicates.
+
+    The rows of temporary relation `source` are taken in the order of their column `row`; each batch
+    is stored as relation `batch`, for which one of `orders` is run; what its query gives is
+    appended to `relation`. All orders give the same rows, and name the same call alike; the first
+    is the one that is expected to be cheapest, and which really is shows from batch to batch. It
+    ends with the batch that makes `relation` hold `rows_wanted` rows; None: all that pass.
+    """
+
+    source: str
+    row: str
+    batch: str
+    orders: tuple[BatchOrder, ...]
+    relation: str
+    rows_wanted: int | None
+
+    @property
+    def expected(self) -> BatchOrder:
+        """The order that is expected to be cheapest."""
+        return self.orders[0]
+
+
+Stage = Materialize | Infer | FilterInBatches
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +163,9 @@ class StagedPlan(_Rendered):
     `is_streamed` says that `result` takes the rows of the last `Infer` stage one by one, so that a
     row can leave as soon as it, and all before it, are answered. `system_views` are to be filled
     with rows before the first stage; `reads` are the stored relations that the statement reads, by
-    which a materialized view knows when it is stale.
+    which a materialized view knows when it is stale. `tests` show what the predicates outside of
+    batches select; `orderings` are the decisions that depend on what earlier statements saw of
+    them (`order_predicates.is_current`).
     """
 
     stages: tuple[Stage, ...]
@@ -138,6 +174,8 @@ class StagedPlan(_Rendered):
     is_streamed: bool = False
     system_views: tuple[Relation, ...] = ()
     reads: tuple[Relation, ...] = ()
+    tests: tuple[PredicateTest, ...] = ()
+    orderings: tuple[Ordering, ...] = ()
 
     @property
     def sql(self) -> str:
@@ -145,7 +183,7 @@ class StagedPlan(_Rendered):
         return self._render(self.result)
 
     def calls(self) -> Iterator[StagedCall]:
-        """Yield every model call of the plan."""
+        """Yield every model call of the plan, in the expected order of its predicates."""
         yield from _calls(self.stages)
 
     def queries(self) -> Iterator[exp.Query]:
@@ -159,8 +197,8 @@ def _calls(stages: tuple[Stage, ...]) -> Iterator[StagedCall]:
         match stage:
             case Infer():
                 yield from stage.calls
-            case FillUpTo():
-                yield from _calls(stage.stages)
+            case FilterInBatches():
+                yield from _calls(stage.expected.stages)
 
 
 def _queries(stages: tuple[Stage, ...]) -> Iterator[exp.Query]:
@@ -170,9 +208,10 @@ def _queries(stages: tuple[Stage, ...]) -> Iterator[exp.Query]:
                 yield stage.query
             case Infer():
                 yield from (call.distinct for call in stage.calls)
-            case FillUpTo():
-                yield from _queries(stage.stages)
-                yield stage.query
+            case FilterInBatches():
+                for order in stage.orders:
+                    yield from _queries(order.stages)
+                    yield order.query
 
 
 def relations_of(stages: Iterable[Stage]) -> set[str]:
@@ -184,8 +223,9 @@ def relations_of(stages: Iterable[Stage]) -> set[str]:
                 names.add(stage.relation)
             case Infer():
                 names |= {name for call in stage.calls for name in (call.ids, call.answers)}
-            case FillUpTo():
-                names |= {stage.source, stage.relation, *relations_of(stage.stages)}
+            case FilterInBatches():
+                names |= {stage.source, stage.batch, stage.relation}
+                names |= {name for order in stage.orders for name in relations_of(order.stages)}
     return names
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sqlglot import exp
 
@@ -11,7 +11,10 @@ from outcrop.planner.bind import BoundQuery
 from outcrop.planner.blocks import Names, blocks
 from outcrop.planner.check_calls import check_calls
 from outcrop.planner.model_call import has_call
+from outcrop.planner.model_filters import predicate_tests, stored_queries
+from outcrop.planner.order_predicates import PredicateHistory, known_share
 from outcrop.planner.plan import OutputColumn, StagedPlan
+from outcrop.planner.predicates import CONDITION, note_conditions
 from outcrop.planner.refuse import (
     refuse_calls_left,
     refuse_correlated_calls,
@@ -19,25 +22,32 @@ from outcrop.planner.refuse import (
 )
 from outcrop.planner.rules import BLOCK_RULES, QUERY_RULES
 from outcrop.planner.rules.prune_unused_projections import prune_unused_projections
+from outcrop.planner.selectivity import LEARNED_SELECTIVITY
 from outcrop.planner.stage import Stager
 from outcrop.sql.semantics import apply as apply_semantics
 
 
-def plan_query(bound: BoundQuery, models: Mapping[int, ExternalModel]) -> StagedPlan:
+def plan_query(
+    bound: BoundQuery,
+    models: Mapping[int, ExternalModel],
+    history: PredicateHistory | None = None,
+) -> StagedPlan:
     """Return the plan of a bound query, in the dialect of the engine.
 
-    `models` are the external models by oid. Raises the errors of `check_calls`, and
+    `models` are the external models by oid; `history` is what earlier statements saw of model
+    predicates, None where nobody remembers. Raises the errors of `check_calls`, and
     FeatureNotSupported for a shape that is not planned.
     """
     query = bound.tree
     check_calls(query, models)
     names = Names.beside(query)
-    stager = Stager(models, names)
+    stager = Stager(models, names, history)
     is_streamed = False
     if has_call(query):
         refuse_unplanned_shapes(query)
         query = normalize(bound, names)
         refuse_calls_left(query)
+        _note_selectivity(note_conditions(query, models), history)
         query, is_streamed = stager.stage_root(query)
     else:
         query = _apply_semantics(query, bound)
@@ -51,7 +61,20 @@ def plan_query(bound: BoundQuery, models: Mapping[int, ExternalModel]) -> Staged
         is_streamed=is_streamed,
         system_views=bound.system_views,
         reads=bound.reads,
+        tests=predicate_tests([*stored_queries(stager.stages), query]),
+        orderings=tuple(stager.orderings),
     )
+
+
+def _note_selectivity(conditions: Sequence[exp.Expr], history: PredicateHistory | None) -> None:
+    """Note on conditions on answers what share of rows passed them before, where that is known."""
+    if not conditions or history is None:
+        return
+    tested = history.tested([condition.meta[CONDITION] for condition in conditions])
+    for condition in conditions:
+        seen = tested.get(condition.meta[CONDITION])
+        if seen is not None and (share := known_share(*seen)) is not None:
+            condition.meta[LEARNED_SELECTIVITY] = share
 
 
 def normalize(bound: BoundQuery, names: Names) -> exp.Query:

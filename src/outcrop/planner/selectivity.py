@@ -2,7 +2,8 @@
 
 The constants are the textbook's (Selinger et al., "Access path selection in a relational database
 management system", 1979, table 1), except for a condition on an answer, of which nothing is known
-before the first answer: it is taken to hold for every second row.
+before the first answer: it is taken to hold for every second row until earlier statements have
+shown better.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from outcrop.datatypes import DataType
 from outcrop.sql.types import to_sqlglot
 
 ANSWER_SELECTIVITY = 0.5
+LEARNED_SELECTIVITY = "learned selectivity"
+"""Where a condition on an answer keeps the share of rows that passed it before, if it is known."""
 _EQUAL = 0.1
 _RANGE = 1 / 3
 _BETWEEN = 0.25
@@ -81,6 +84,9 @@ def depends_on_answer(node: exp.Expr, scope: Scope) -> bool:
 def selectivity(condition: exp.Expr, scope: Scope) -> float:
     """Return the share of rows for which a condition holds."""
     node = condition.unnest()
+    learned = node.meta.get(LEARNED_SELECTIVITY)
+    if isinstance(learned, float):
+        return learned
     match node:
         case exp.And():
             return selectivity(node.left, scope) * selectivity(node.right, scope)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from sqlglot import exp
 
@@ -19,9 +21,23 @@ from outcrop.planner.limited_filter import (
     lower_order,
 )
 from outcrop.planner.model_call import ModelCall
-from outcrop.planner.plan import FillUpTo, Infer, Materialize, Stage, StagedCall
+from outcrop.planner.model_filters import predicate_tests, stored_queries
+from outcrop.planner.order_predicates import (
+    Ordering,
+    PredicateHistory,
+    Ranked,
+    costs_of,
+    order_predicates,
+)
+from outcrop.planner.plan import BatchOrder, FilterInBatches, Infer, Materialize, Stage, StagedCall
+from outcrop.planner.predicates import CALL_NUMBER, PredicateChain, find_chain, name_of
 from outcrop.planner.rules.extract_calls import call_of, is_inference_block
 from outcrop.providers.base import RequestType
+
+CallNames: TypeAlias = "dict[tuple[int, int], tuple[str, str]]"
+"""The relations of a call's arguments and answers, by its number and how often it was made."""
+_ORDERED = "ordered"
+"""Marks a block whose predicates stand in the order in which they are to be decided."""
 
 
 @dataclass(slots=True)
@@ -30,16 +46,21 @@ class Stager:
 
     models: Mapping[int, ExternalModel]
     names: Names
+    history: PredicateHistory | None = None
     stages: list[Stage] = field(default_factory=list)
+    orderings: list[Ordering] = field(default_factory=list)
+    call_names: CallNames = field(default_factory=dict)
     _staged: dict[exp.Select, exp.Select] = field(default_factory=dict)
     _orders: dict[int, tuple[exp.Ordered, ...]] = field(default_factory=dict)
     _asked: set[str] = field(default_factory=set)
+    _made: Counter[int] = field(default_factory=Counter)
 
     def stage_root(self, query: exp.Query) -> tuple[exp.Query, bool]:
         """Stage a statement's whole query; also tell whether its rows can stream."""
+        query = self._stage_predicates(query)
         if isinstance(query, exp.Select):
             self._sort_before_calls(query)
-        query = self.stage(query)
+        query = self._stage_blocks(query)
         last = self.stages[-1] if self.stages else None
         return query, isinstance(last, Infer) and self._followed(query) == last.relation
 
@@ -77,10 +98,23 @@ class Stager:
 
     def stage(self, query: exp.Query) -> exp.Query:
         """Append the stages of `query`, which is in normal form; return the query that is left."""
+        return self._stage_blocks(self._stage_predicates(query))
+
+    def _stage_predicates(self, query: exp.Query) -> exp.Query:
+        """Append the stages of what comes before blocks, and of what is filtered in batches.
+
+        Chains of predicates that are not filtered in batches are put into their order.
+        """
         for with_ in list(query.find_all(exp.With))[::-1]:
             self._store_shared(with_)
         while (limited := _next_limited_filter(query)) is not None:
             query = _replace(query, limited.block, self._stage_limited_filter(limited))
+        while (chain := _next_chain(query)) is not None:
+            query = _replace(query, chain.top, self._stage_chain(chain))
+        return query
+
+    def _stage_blocks(self, query: exp.Query) -> exp.Query:
+        """Append the stages of inference blocks; return the query that is left."""
         for block in blocks(query):
             if is_inference_block(block):
                 staged = self._stage_block(block)
@@ -110,6 +144,49 @@ class Stager:
 
         Return the select that reads them, with that LIMIT.
         """
+        chain = next(
+            (c for link in chain_of(limited.block) if (c := find_chain(link)) is not None), None
+        )
+        return self._stage_in_batches(limited, [()] if chain is None else self._orders_of(chain))
+
+    def _stage_chain(self, chain: PredicateChain) -> exp.Select:
+        """Return what gives the rows of a chain, with its predicates in the cheapest order.
+
+        Where that is to be learned, append the stages that learn it.
+        """
+        orders = self._orders_of(chain)
+        if len(orders) > 1:
+            return self._stage_in_batches(LimitedFilter(chain.top, chain.base, (), None), orders)
+        top = chain.ordered(orders[0], self.names) if orders[0] else chain.top
+        for link in chain_of(top):
+            link.meta[_ORDERED] = True
+        return top
+
+    def _orders_of(self, chain: PredicateChain) -> Sequence[Sequence[int]]:
+        """Return the orders of a chain's predicates that may be cheapest, the expected one first.
+
+        A single one that is as written is empty: nothing is to be done for it.
+        """
+        predicates = chain.predicates()
+        if len(predicates) < 2:
+            return [()]
+        called = [[self.models[call.model_oid] for call in p.calls] for p in predicates]
+        ranked = [
+            Ranked(tuple(name_of(c, chain.flat, self.models) for c in predicate.conditions), cost)
+            for predicate, cost in zip(predicates, costs_of(called, self.history), strict=True)
+        ]
+        ordering = order_predicates(ranked, self.history)
+        self.orderings.append(ordering)
+        is_as_written = list(ordering.order) == sorted(ordering.order)
+        return [()] if ordering.is_known and is_as_written else ordering.orders()
+
+    def _stage_in_batches(
+        self, limited: LimitedFilter, orders: Sequence[Sequence[int]]
+    ) -> exp.Select:
+        """Append the stage that filters batch by batch; return the select that reads its rows.
+
+        Each order is of the predicates of the uppermost chain; an empty one leaves it as it is.
+        """
         base, alias = limited.base, limited.base.alias
         names = base.this.named_selects
         source, batch, filled, row = (self.names.fresh(prefix) for prefix in "rbrn")
@@ -130,12 +207,31 @@ class Stager:
         for clause in ("limit", "offset"):
             result.set(clause, body.args.pop(clause, None))
         body.set("order", None)  # the base has it
-        part = Stager(self.models, self.names)
-        query = part.stage(body)
+        call_names: CallNames = {}
         self.stages.append(
-            FillUpTo(source, row, batch, tuple(part.stages), query, filled, limited.rows_wanted)
+            FilterInBatches(
+                source,
+                row,
+                batch,
+                tuple(self._batch_order(body.copy(), order, call_names) for order in orders),
+                filled,
+                limited.rows_wanted,
+            )
         )
         return result
+
+    def _batch_order(
+        self, body: exp.Select, order: Sequence[int], call_names: CallNames
+    ) -> BatchOrder:
+        """Return the stages of a batch with the predicates of its uppermost chain in an order."""
+        part = Stager(self.models, self.names, call_names=call_names)
+        query: exp.Query = body
+        if order:
+            chain = next(c for link in chain_of(body) if (c := find_chain(link)) is not None)
+            query = _replace(body, chain.top, chain.ordered(order, self.names))
+        query = part._stage_blocks(query)
+        tests = predicate_tests([*stored_queries(part.stages), query])
+        return BatchOrder(tuple(part.stages), query, tests)
 
     def _stage_block(self, block: exp.Select) -> exp.Select:
         """Append the stages of an inference block; return the select that reads their rows.
@@ -189,13 +285,21 @@ class Stager:
             if guard is not None:
                 key = exp.Case(ifs=[exp.If(this=guard.copy(), true=key)])
             keys[self.names.fresh("k")] = key
-        staged = StagedCall(
-            model=model,
-            distinct=_distinct(relation, row, tuple(keys), model.volatility),
-            ids=self.names.fresh("d"),
-            answers=self.names.fresh("a"),
-        )
-        return staged, keys
+        ids, answers = self._names_of(call)
+        distinct = _distinct(relation, row, tuple(keys), model.volatility)
+        return StagedCall(model, distinct, ids, answers), keys
+
+    def _names_of(self, call: ModelCall) -> tuple[str, str]:
+        """Return the names of a call's relations, which are the same in every order of a batch.
+
+        A call that is made once in a guard and again outside of it is made twice.
+        """
+        number = call.meta.get(CALL_NUMBER)
+        fresh = self.names.fresh("d"), self.names.fresh("a")
+        if number is None:
+            return fresh
+        self._made[number] += 1
+        return self.call_names.setdefault((number, self._made[number]), fresh)
 
 
 def _key(model: ExternalModel, position: int, argument: exp.Expr) -> exp.Expr:
@@ -277,6 +381,15 @@ def _next_limited_filter(query: exp.Query) -> LimitedFilter | None:
     """Return the outermost limited filter of `query`."""
     found = (find_limited_filter(block) for block in reversed(blocks(query)))
     return next((limited for limited in found if limited is not None), None)
+
+
+def _next_chain(query: exp.Query) -> PredicateChain | None:
+    """Return the outermost chain of several predicates whose order is open."""
+    for block in reversed(blocks(query)):
+        chain = None if block.meta.get(_ORDERED) else find_chain(block)
+        if chain is not None and len(chain.predicates()) > 1:
+            return chain
+    return None
 
 
 def _replace(query: exp.Query, block: exp.Select, by: exp.Select) -> exp.Query:

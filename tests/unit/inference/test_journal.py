@@ -224,7 +224,7 @@ def test_a_journal_of_another_version_is_refused(path: Path) -> None:
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA user_version = 99")
     connection.close()
-    with pytest.raises(NotAWarehouse, match="no journal of version 1"):
+    with pytest.raises(NotAWarehouse, match="no journal of version 2"):
         Journal.open(path)
 
 

@@ -8,7 +8,7 @@ from sqlglot import exp
 from outcrop.errors import FeatureNotSupported
 from outcrop.planner.blocks import Names
 from outcrop.planner.model_call import ModelCall
-from outcrop.planner.plan import FillUpTo, Infer, Materialize, StagedPlan
+from outcrop.planner.plan import FilterInBatches, Infer, Materialize, StagedPlan
 from outcrop.sql.duckdb_dialect import render
 from outcrop.sql.fragments import parse_query_text
 from tests.unit.planner.world import T, U, plan
@@ -28,9 +28,9 @@ def _texts(planned: StagedPlan) -> list[str]:
                 queries.append(stage.query)
             case Infer() as stage:
                 queries += [call.distinct for call in stage.calls]
-            case FillUpTo() as stage:
-                queries.append(stage.query)
-                stages += stage.stages
+            case FilterInBatches() as stage:
+                queries += [order.query for order in stage.orders]
+                stages += [part for order in stage.orders for part in order.stages]
     return [render(query) for query in queries]
 
 
