@@ -17,6 +17,7 @@ from outcrop.planner.rules.drop_order_of_subqueries import drop_order_of_subquer
 from outcrop.planner.rules.empty_lists_of_exists import empty_lists_of_exists
 from outcrop.planner.rules.extract_calls import extract_calls
 from outcrop.planner.rules.filter_before_calls import filter_before_calls
+from outcrop.planner.rules.filter_shared_ctes import filter_shared_ctes
 from outcrop.planner.rules.inline_single_use_ctes import inline_single_use_ctes
 from outcrop.planner.rules.lift_calls_out_of_subqueries import lift_calls_out_of_subqueries
 from outcrop.planner.rules.lower_calls_below_aggregates import lower_calls_below_aggregates
@@ -41,6 +42,7 @@ QUERY_RULES = (
     decorrelate_subqueries,
     stop_exists_at_first_row,
     inline_single_use_ctes,
+    filter_shared_ctes,
     drop_order_of_subqueries,
     push_predicates_down,
     push_predicates_into_arms,

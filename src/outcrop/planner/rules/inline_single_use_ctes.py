@@ -22,7 +22,7 @@ def inline_single_use_ctes(query: exp.Query) -> exp.Query:
     return query
 
 
-def _readers(query: exp.Query) -> dict[int, list[exp.Table]]:
+def cte_readers(query: exp.Query) -> dict[int, list[exp.Table]]:
     """Return the tables that read each CTE, by the identity of the CTE's query."""
     readers: dict[int, list[exp.Table]] = {}
     for scope in traverse_scope(query):
@@ -34,7 +34,7 @@ def _readers(query: exp.Query) -> dict[int, list[exp.Table]]:
 
 
 def _read_at_most_once(query: exp.Query) -> exp.CTE | None:
-    readers = _readers(query)
+    readers = cte_readers(query)
     counts = Counter({key: len(tables) for key, tables in readers.items()})
     for with_ in query.find_all(exp.With):
         if with_.recursive:
@@ -49,7 +49,7 @@ def _read_at_most_once(query: exp.Query) -> exp.CTE | None:
 def _inline(query: exp.Query, cte: exp.CTE) -> None:
     """Drop `cte` from its WITH, and put it in the place of the table that reads it, if any does."""
     with_ = cte.parent
-    for table in _readers(query).get(id(cte.this), []):
+    for table in cte_readers(query).get(id(cte.this), []):
         replacement = exp.Subquery(
             this=cte.this,
             alias=exp.TableAlias(this=exp.to_identifier(table.alias_or_name, quoted=True)),
