@@ -226,7 +226,7 @@ class SerializationConflict(UserError):
     """Another transaction changed the same rows first."""
 
     sqlstate = "40001"
-    default_hint = "Run the transaction again."
+    default_hint = "Run it again: answers of models are kept, and are not paid for again."
 
 
 class LoadFailed(UserError):

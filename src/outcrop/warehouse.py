@@ -121,6 +121,7 @@ class Warehouse:
             price=self._gateway.price,
             check_provider=lambda name, where: check_provider(name, self._kinds, where),
             notify=on_notice,
+            open_engine_session=self._engine.open_session,
         )
 
         def forget() -> None:

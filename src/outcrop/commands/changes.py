@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from outcrop.catalog.objects import Relation
+from outcrop.commands.conflicts import refuse_changed_rows
 from outcrop.commands.context import CommandContext
 from outcrop.commands.rows import target_columns, target_table
 from outcrop.commands.storage import physical_name, quoted
@@ -96,6 +97,9 @@ def update(context: CommandContext, statement: Update) -> Result:
     """
     planned = plan_update(context, statement)
     with context.staged(planned.plan, statement.text) as (sql, _):
+        if planned.plan.stages:
+            numbers = f"SELECT {quoted(planned.row)} FROM ({sql})"
+            refuse_changed_rows(context, planned.table, numbers)
         count = write_update(context, planned.table, planned.columns, planned.row, sql)
     context.note_rows_changed(planned.table)
     return Result("UPDATE", rowcount=count)
@@ -132,6 +136,8 @@ def delete(context: CommandContext, statement: Delete) -> Result:
         count = context.engine.execute(f"DELETE FROM {physical_name(planned.table)}")
     else:
         with context.staged(planned.plan, statement.text) as (sql, _):
+            if planned.plan.stages:
+                refuse_changed_rows(context, planned.table, sql)
             count = write_delete(context, planned.table, sql)
     context.note_rows_changed(planned.table)
     return Result("DELETE", rowcount=count)

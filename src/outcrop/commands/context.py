@@ -39,6 +39,9 @@ from outcrop.sql.statements import Prepare, Query
 class CommandContext:
     """One session, as its commands see it.
 
+    `open_engine_session` gives a session of the engine beside this one, which sees what others
+    have committed meanwhile.
+
     `changed` gathers the relations whose rows the open transaction has changed, so that the
     session can refresh what depends on them once it is committed. `find_route` gives the
     destination of a model as `route` does, but announces nothing.
@@ -57,6 +60,7 @@ class CommandContext:
     price: PriceOf
     check_provider: Callable[[str, str], None]
     notify: Callable[[Notice], None]
+    open_engine_session: Callable[[], EngineSession]
     changed: set[int] = field(default_factory=set)
     prepared: dict[str, Prepare] = field(default_factory=dict)
     _snapshot: CatalogSnapshot | None = None

@@ -14,6 +14,7 @@ from sqlglot import exp
 
 from outcrop.catalog.objects import Relation
 from outcrop.commands.changes import Target, value_of, write_delete, write_update
+from outcrop.commands.conflicts import refuse_changed_rows
 from outcrop.commands.context import CommandContext
 from outcrop.commands.rows import target_columns, target_table
 from outcrop.commands.storage import physical_name, quoted
@@ -163,6 +164,7 @@ def _write(context: CommandContext, planned: PlannedMerge) -> int:
     table, actions, row = planned.table, planned.actions, planned.row
     count = 0
     matched = f"FROM {quoted(planned.joined)} WHERE {quoted(row)} IS NOT NULL"
+    refuse_changed_rows(context, table, f"SELECT {quoted(row)} {matched}")
     if actions.updated is not None:
         count += write_update(context, table, actions.updated, row, f"SELECT * {matched}")
     if actions.is_deleting:
