@@ -76,3 +76,13 @@ UNCHANGED;
 SELECT t.i FROM t LEFT JOIN u ON t.i = u.i WHERE f(u.b) = 'x';
 UNCHANGED;
 
+
+-- What ON asks of the same side first keeps rows from being asked about.
+SELECT t.i FROM t FULL JOIN u ON t.i < u.i AND (u.b = 'a' OR f(u.b) = 'x');
+SELECT t.i FROM t FULL JOIN (SELECT u.b, u.i, CASE WHEN NOT COALESCE(u.b = 'a', FALSE) THEN f(u.b)
+END AS _y1 FROM u) AS u ON t.i < u.i AND (u.b = 'a' OR u._y1 = 'x');
+
+SELECT t.i FROM t FULL JOIN u ON t.i < u.i AND f(u.b) = 'x' AND g(u.b) = 'y';
+SELECT t.i FROM t FULL JOIN (SELECT u._y1, u.b, u.i, f(u.b) AS _y2 FROM (SELECT u.b, u.i,
+CASE WHEN f(u.b) = 'x' THEN g(u.b) END AS _y1 FROM u) AS u) AS u ON t.i < u.i AND u._y2 = 'x'
+AND u._y1 = 'y';

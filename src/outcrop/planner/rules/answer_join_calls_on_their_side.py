@@ -44,9 +44,8 @@ def answer_join_calls_on_their_side(block: exp.Select, names: Names) -> None:
             if len(tables) == 1 and call.find_ancestor(ModelCall) is None:
                 side = _Side(before, position, tables.pop())
                 is_all_that_joins = side.is_extended() and side.guards(call_before) == []
-                answer = _answer_below(
-                    block, call, side.table, side.has_partner(call_before), names
-                )
+                asked_if = side.asked_if(call_before)
+                answer = _answer_below(block, call, side.table, asked_if, names)
                 if is_all_that_joins and is_null_of_nulls(call):
                     _read_above(block, call, answer)
 
@@ -59,7 +58,31 @@ class _Side:
     position: int
     table: str
 
-    def has_partner(self, call: ModelCall) -> exp.Expr | None:
+    def asked_if(self, call: ModelCall) -> exp.Expr | None:
+        """Return the condition under which a row of the side is asked about; None: always.
+
+        What ON asks of the side before `call` needs answers of its own.
+        """
+        partner = self._has_partner(call)
+        parts = [part for part in self._asked_before(call) if partner is None or has_call(part)]
+        if partner is not None:
+            parts.insert(0, partner)
+        return exp.and_(*parts) if parts else None
+
+    def _asked_before(self, call: ModelCall) -> list[exp.Expr]:
+        """Return what ON requires of the side alone, from left to right, to evaluate `call`."""
+        parts = conjuncts(self._join.args["on"])
+        position = parts.index(_part_of(call, self._join.args["on"]))
+        found = (*parts[:position], *self.guards(call))
+        return [
+            part
+            for part in found
+            if _is_of_rows(part)
+            and _tables(part) == {self.table}
+            and not any(call.is_volatile for call in part.find_all(ModelCall))
+        ]
+
+    def _has_partner(self, call: ModelCall) -> exp.Expr | None:
         """Return the condition that a row has a partner for which ON evaluates `call`.
 
         None where answers are needed to know it, or where it is no matter of equality.
@@ -123,8 +146,12 @@ def _tables(node: exp.Expr) -> set[str]:
 
 def _is_known(part: exp.Expr, tables: set[str]) -> bool:
     """Tell whether a condition can be decided from the rows of some relations alone."""
-    is_cheap = not has_call(part) and part.find(exp.Query) is None and not has_random(part)
-    return is_cheap and _tables(part) <= tables
+    return not has_call(part) and _is_of_rows(part) and _tables(part) <= tables
+
+
+def _is_of_rows(part: exp.Expr) -> bool:
+    """Tell whether a condition depends on nothing but the rows that it reads."""
+    return part.find(exp.Query) is None and not has_random(part)
 
 
 def _part_of(call: ModelCall, condition: exp.Expr) -> exp.Expr:
