@@ -7,12 +7,29 @@ import sys
 import time
 from dataclasses import replace
 
-from benchmarks import call_rate, fewest_calls, local_tokens, staged_plan
+from benchmarks import (
+    call_rate,
+    fewest_calls,
+    first_row,
+    limited_filter,
+    local_tokens,
+    planning,
+    staged_plan,
+)
 from benchmarks.report import describe_machine, format_report, seconds
 
 # In the order in which they are run.
 _BENCHMARKS = {
-    module.NAME: module.measure for module in (staged_plan, call_rate, local_tokens, fewest_calls)
+    module.NAME: module.measure
+    for module in (
+        staged_plan,
+        call_rate,
+        local_tokens,
+        fewest_calls,
+        limited_filter,
+        first_row,
+        planning,
+    )
 }
 
 

@@ -14,16 +14,27 @@ MARGIN = "  "
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A ratio that was reached, and the least that is expected of it."""
+    """A number that was reached, and the least, or the most, that is expected of it."""
 
     what: str
     reached: float
-    least: float
+    least: float | None = None
+    most: float | None = None
+    unit: str = "x"
 
     @property
     def is_met(self) -> bool:
         """Whether it was reached."""
-        return self.reached >= self.least
+        is_enough = self.least is None or self.reached >= self.least
+        return is_enough and (self.most is None or self.reached <= self.most)
+
+    def __str__(self) -> str:
+        limits = {"at least": self.least, "at most": self.most}
+        wanted = " and ".join(
+            f"{word} {limit:.2f}{self.unit}" for word, limit in limits.items() if limit is not None
+        )
+        verdict = "met" if self.is_met else "MISSED"
+        return f"{self.what}: {self.reached:.2f}{self.unit}, expected {wanted}: {verdict}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +52,7 @@ def format_report(report: Report) -> str:
     """Return a report as text; the first column is left-aligned, the others are numbers."""
     lines = [report.title, "=" * len(report.title), *report.notes, ""]
     lines += _format_table([report.header, *report.rows])
-    for target in report.targets:
-        verdict = "met" if target.is_met else "MISSED"
-        lines.append(
-            f"-> {target.what}: {ratio(target.reached)}, expected at least "
-            f"{ratio(target.least)}: {verdict}"
-        )
+    lines += [f"-> {target}" for target in report.targets]
     return "\n".join(lines) + "\n"
 
 
@@ -65,6 +71,11 @@ def _format_table(rows: Sequence[Sequence[str]]) -> list[str]:
 def ratio(number: float) -> str:
     """Return a ratio as text."""
     return f"{number:,.0f}x" if number >= 10 else f"{number:.2f}x"
+
+
+def milliseconds(number: float) -> str:
+    """Return a duration, given in seconds, as text."""
+    return f"{number * 1e3:,.2f} ms"
 
 
 def seconds(number: float) -> str:

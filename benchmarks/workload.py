@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import NamedTemporaryFile, TemporaryDirectory
 from typing import Any, TypeVar
 
 from outcrop.config import parse_config
@@ -23,6 +23,9 @@ NUMBERS = (
     "SELECT a.d * 1000 + b.d * 100 + c.d * 10 + d.d AS n "
     "FROM digits a, digits b, digits c, digits d ORDER BY n"
 )
+
+
+_VOLATILITY = {True: "VOLATILE", False: "STABLE"}
 
 
 @contextmanager
@@ -53,17 +56,57 @@ def create_notes(session: Session, rows: int, prompt: str) -> None:
     )
 
 
-def create_model(session: Session, model_type: str, model_id: str) -> None:
-    """Create the model function `ask`."""
+def create_tickets(session: Session, tickets: Iterable[tuple[int, int, str]]) -> None:
+    """Create the table `tickets` (seed, id, body)."""
+    session.execute("CREATE TABLE tickets (seed integer, id integer, body varchar(100))")
+    with NamedTemporaryFile("w", suffix=".csv", encoding="utf-8") as file:
+        file.writelines(f"{seed},{number},{body}\n" for seed, number, body in tickets)
+        file.flush()
+        session.execute(f"COPY tickets FROM '{file.name}' CSV")
+
+
+def create_model(
+    session: Session, model_type: str, model_id: str, *, is_volatile: bool = False
+) -> None:
+    """Create the model function `ask`; one that is volatile is asked for every row by itself."""
     session.execute(
         f"CREATE EXTERNAL MODEL asked FUNCTION ask IAM_ROLE default MODEL_TYPE {model_type} "
-        f"SETTINGS (MODEL_ID '{model_id}')"
+        f"SETTINGS (MODEL_ID '{model_id}', VOLATILITY {_VOLATILITY[is_volatile]})"
     )
+
+
+def create_predicate(session: Session, word: str, *, is_volatile: bool = False) -> None:
+    """Create the model function `is_WORD`, which says yes to texts with that word, and else no.
+
+    The provider must be that of `scripted_judge`.
+    """
+    session.execute(
+        f"CREATE EXTERNAL MODEL judge_{word} FUNCTION is_{word} IAM_ROLE default MODEL_TYPE "
+        f"BEDROCK SETTINGS (MODEL_ID 'judge', PROMPT 'Is it {word}?', "
+        f"VOLATILITY {_VOLATILITY[is_volatile]})"
+    )
+
+
+def scripted_judge(latency_ms: float = 0) -> dict[str, Any]:
+    """Return an `outcrop.toml` whose only provider answers what `create_predicate` asks."""
+    answers = [
+        {"match_regex": r"^Is it (\w+)\? .*\b\1\b", "answer": "yes"},
+        {"match_regex": r"^Is it \w+\? ", "answer": "no"},
+    ]
+    return {
+        "providers": {"bedrock": {"kind": "scripted", "latency_ms": latency_ms, "answers": answers}}
+    }
 
 
 def run(session: Session, sql: str) -> Rows:
     """Run one statement and return its rows."""
     return list(session.execute(sql).rows())
+
+
+def calls_so_far(session: Session) -> int:
+    """Return how many calls the warehouse has made."""
+    [(calls,)] = run(session, "SELECT sum(calls) FROM sys_llm_detail")
+    return int(calls or 0)
 
 
 def time_of(session: Session, sql: str) -> float:
