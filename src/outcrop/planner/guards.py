@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from outcrop.planner.model_call import ModelCall, has_call_in_scope
+from outcrop.planner.model_call import has_call_in_scope
 
 
-def guard_of(call: ModelCall, root: exp.Expr) -> exp.Expr | None:
-    """Return the condition under which `call` is evaluated within `root`; None: always.
+def guard_of(call: exp.Expr, root: exp.Expr) -> exp.Expr | None:
+    """Return the condition under which `call`, or a subquery, is evaluated in `root`; None: always.
 
     The condition may hold other calls, which are then to be answered first.
     """
@@ -20,7 +20,7 @@ def guard_of(call: ModelCall, root: exp.Expr) -> exp.Expr | None:
     node: exp.Expr = call
     while node is not root:
         parent = node.parent
-        if parent is None or isinstance(node, exp.Query):
+        if parent is None or isinstance(parent, exp.Query):
             break
         conditions[:0] = _conditions_of(node, parent)
         node = parent

@@ -18,6 +18,7 @@ from outcrop.planner.rules.empty_lists_of_exists import empty_lists_of_exists
 from outcrop.planner.rules.extract_calls import extract_calls
 from outcrop.planner.rules.filter_before_calls import filter_before_calls
 from outcrop.planner.rules.filter_shared_ctes import filter_shared_ctes
+from outcrop.planner.rules.guard_subqueries import guard_subqueries
 from outcrop.planner.rules.inline_single_use_ctes import inline_single_use_ctes
 from outcrop.planner.rules.lift_calls_out_of_subqueries import lift_calls_out_of_subqueries
 from outcrop.planner.rules.lower_calls_below_aggregates import lower_calls_below_aggregates
@@ -49,6 +50,7 @@ QUERY_RULES = (
     push_predicates_below_groups,
     prune_unused_projections,
     lift_calls_out_of_subqueries,
+    guard_subqueries,
 )
 
 BLOCK_RULES = (
