@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import decimal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -181,6 +182,32 @@ def test_a_transaction_goes_on_with_the_catalog_that_it_began_with(
     assert run(other, "SELECT a FROM v") == [(1,)]
     other.execute("COMMIT")
     assert run(other, "SELECT a FROM v") == [(2,)]
+
+
+def test_what_was_committed_is_seen_at_once_by_all(warehouse: Warehouse, session: Session) -> None:
+    session.execute("CREATE VIEW v AS SELECT 0 AS a")
+    committed, seen = [0], []
+    done = threading.Event()
+
+    def read() -> None:
+        reader = warehouse.open_session()
+        while not done.is_set():
+            before = committed[-1]
+            [(value,)] = run(reader, "SELECT a FROM v")
+            seen.append((before, value))
+        reader.close()
+
+    threads = [threading.Thread(target=read) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for number in range(1, 40):
+        session.execute(f"CREATE OR REPLACE VIEW v AS SELECT {number} AS a")
+        committed.append(number)
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert all(before <= value for before, value in seen)
+    assert run(session, "SELECT a FROM v") == [(39,)]
 
 
 # Whether another value of a setting makes another plan. A new setting must be put here, and, if it
