@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.shapes.database import MODELS, TABLES, Model
@@ -49,6 +50,14 @@ about first are those that fill a LIMIT. With other data a planner must guess, a
 | --- | --- | ---: | ---: |
 {shapes}
 
+## What still asks too much
+
+These shapes give right results, and make more calls than they need:
+
+| calls in | statement | calls | smallest | because |
+| --- | --- | ---: | ---: | --- |
+{asked_too_much}
+
 ## What is refused
 
 These fail before any call, with a way to write them:
@@ -59,17 +68,27 @@ These fail before any call, with a way to write them:
 """
 
 
-def write_page(measured: Sequence[Measured], refusals: Sequence[Refusal]) -> str:
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What a run has found: the shapes, those that ask too much with the reasons, the refusals."""
+
+    shapes: Sequence[Measured]
+    asked_too_much: Sequence[tuple[Measured, str]]
+    refusals: Sequence[Refusal]
+
+
+def write_page(found: Findings) -> str:
     """Return the text of the page."""
     return _PAGE.format(
         tables="\n".join(f"{statement};" for statement in TABLES),
         models=_rows((f"`{name}`", *_describe(model)) for name, model in MODELS.items()),
-        shapes=_rows(
-            (m.shape.place, _statement(m.shape), str(m.calls), str(m.calls_min)) for m in measured
+        shapes=_rows(_cells(measured) for measured in found.shapes),
+        asked_too_much=_rows(
+            (*_cells(measured), reason) for measured, reason in found.asked_too_much
         ),
         refused=_rows(
             (r.refused.place, _code(r.refused.sql), r.error.sqlstate, r.error.hint or "")
-            for r in refusals
+            for r in found.refusals
         ),
     )
 
@@ -82,6 +101,11 @@ def _describe(model: Model) -> tuple[str, str]:
         f"{', '.join(said)}, else `{otherwise}`",
         ", ".join(f"`{answer}`" for answer in model.answers),
     )
+
+
+def _cells(measured: Measured) -> tuple[str, ...]:
+    shape = measured.shape
+    return shape.place, _statement(shape), str(measured.calls), str(measured.calls_min)
 
 
 def _statement(shape: Shape) -> str:

@@ -53,8 +53,15 @@ class NotRefused(AssertionError):
     """A statement ran that was thought to be refused: it is a shape."""
 
 
+def prepare(folder: Path) -> None:
+    """Make a warehouse with the tables and the models in `folder`."""
+    with _open_session(folder) as session:
+        for statement in (*TABLES, *(_create_model(name) for name in MODELS)):
+            session.execute(statement)
+
+
 def measure(shape: Shape, database: PlainDatabase, folder: Path) -> Measured:
-    """Run a shape on a warehouse of its own in `folder`, and find its smallest number of calls."""
+    """Run a shape on the warehouse that was prepared in `folder`; find its smallest number."""
     with _open_session(folder) as session:
         for statement in shape.before:
             _run(session, statement, folder)
@@ -69,7 +76,7 @@ def measure(shape: Shape, database: PlainDatabase, folder: Path) -> Measured:
 
 
 def refuse(refused: Refused, folder: Path) -> Refusal:
-    """Run a refused statement on a warehouse of its own in `folder`."""
+    """Run a refused statement on the warehouse that was prepared in `folder`."""
     with _open_session(folder) as session:
         try:
             _run(session, refused.sql, folder)
@@ -81,10 +88,7 @@ def refuse(refused: Refused, folder: Path) -> Refusal:
 @contextmanager
 def _open_session(folder: Path) -> Iterator[Session]:
     with Warehouse.open(folder / "warehouse", config=parse_config(_CONFIG)) as warehouse:
-        session = warehouse.open_session()
-        for statement in (*TABLES, *(_create_model(name) for name in MODELS)):
-            session.execute(statement)
-        yield session
+        yield warehouse.open_session()
 
 
 def _create_model(function: str) -> str:
