@@ -236,3 +236,36 @@ def test_a_database_of_somebody_else_is_refused_and_left_alone(path: Path) -> No
     with pytest.raises(NotAWarehouse):
         Journal.open(path)
     assert path.read_bytes() == before
+
+
+def test_what_conditions_select_adds_up_and_stays(path: Path, journal: Journal) -> None:
+    journal.put_predicates({"a": (60, 6), "b": (10, 9), "none": (0, 0)})
+    journal.put_predicates({"a": (40, 34)})
+    assert journal.tested(["a", "b", "none", "c"]) == {"a": (100, 40), "b": (10, 9)}
+    journal.close()
+    reopened = Journal.open(path)
+    assert reopened.tested(["a"]) == {"a": (100, 40)}
+    reopened.close()
+
+
+def test_what_many_rows_showed_makes_way_for_what_the_next_ones_show(journal: Journal) -> None:
+    journal.put_predicates({"a": (1_000_000, 1_000_000)})
+    assert journal.tested(["a"]) == {"a": (10_000, 10_000)}
+    journal.put_predicates({"a": (10_000, 0)})
+    assert journal.tested(["a"]) == {"a": (10_000, 5_000)}
+
+
+def test_a_journal_of_version_1_is_brought_up_to_date(path: Path) -> None:
+    opened = Journal.open(path)
+    opened.put_statement(STATEMENT, RUNNING)
+    store(opened, answered(1))
+    opened.close()
+    connection = sqlite3.connect(path)
+    connection.execute("DROP TABLE predicate")
+    connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    opened = Journal.open(path)
+    assert set(opened.lookup([key(1)])) == {key(1)}
+    opened.put_predicates({"a": (2, 1)})
+    assert opened.tested(["a"]) == {"a": (2, 1)}
+    opened.close()
