@@ -140,3 +140,7 @@ UNCHANGED;
 SELECT count(s.y) FROM (SELECT i, f(CAST(random() AS varchar)) AS y FROM t) AS s JOIN u ON s.i = u.i;
 UNCHANGED;
 
+
+-- Not a call of constants into the ON of an outer join, which would make it for no rows of s.
+SELECT u.b FROM u LEFT JOIN (SELECT i, f('a') AS y FROM t) AS s ON u.i = s.i AND s.y = 'x';
+UNCHANGED;

@@ -149,10 +149,13 @@ def _are_liftable(readers: Iterable[exp.Column], block: exp.Select) -> bool:
 def _is_answered_once(value: exp.Expr, source: exp.Subquery, readers: Sequence[exp.Column]) -> bool:
     """Tell whether what an outer join compares is read there alone, or answers all other readers.
 
-    If it does not, the whole subquery has to be asked about.
+    If it does not, the whole subquery has to be asked about; so it has for a call of constants,
+    which the ON of an outer join makes whether or not the subquery has rows.
     """
     joins = [reader.find_ancestor(exp.Join, exp.Query) for reader in readers]
     outer = [join for join in joins if isinstance(join, exp.Join) and join.side]
+    if outer and value.find(exp.Column) is None:
+        return False
     if not outer or all(join is outer[0] for join in joins):
         return True
     is_joined = all(join is source.parent and join.side == "LEFT" for join in outer)
