@@ -33,7 +33,17 @@ from outcrop.commands.show import apply_timezone, set_setting, show_model, show_
 from outcrop.commands.tables import create_schema, create_table, create_table_as, truncate
 from outcrop.commands.unload.run import unload
 from outcrop.commands.views import create_view
-from outcrop.errors import Error, TransactionAborted
+from outcrop.errors import (
+    DuplicateObject,
+    Error,
+    InvalidParameter,
+    TransactionAborted,
+    UndefinedModel,
+    UndefinedRelation,
+    UndefinedSchema,
+    UndefinedSetting,
+    WrongObjectKind,
+)
 from outcrop.execution.deadline import Deadline
 from outcrop.execution.result import Notice, Result, ResultColumn
 from outcrop.inference.meter import Progress
@@ -72,6 +82,17 @@ COMMANDS: Mapping[type[st.Statement], Command] = {
     st.Prepare: prepare,
     st.Deallocate: deallocate,
 }
+
+# Errors about the one thing that a statement names, which commands raise without its place.
+_ABOUT_NAMES = (
+    DuplicateObject,
+    InvalidParameter,
+    UndefinedModel,
+    UndefinedRelation,
+    UndefinedSchema,
+    UndefinedSetting,
+    WrongObjectKind,
+)
 
 
 class Session:
@@ -161,7 +182,9 @@ class Session:
             with deadline.translated():
                 statement = statement_to_run(self._context, statement)
                 result = COMMANDS[type(statement)](self._context, statement)
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, _ABOUT_NAMES) and error.position is None:
+                error.position = statement.name_position
             deadline.stop()
             self._fail()
             raise

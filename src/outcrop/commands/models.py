@@ -58,7 +58,7 @@ def create_external_model(context: CommandContext, statement: CreateExternalMode
             f"model {str(name)!r} already exists",
             hint=f"DROP MODEL {name}; removes it; CREATE OR REPLACE EXTERNAL MODEL replaces it.",
         )
-    _check_function_is_free(context, function, existing)
+    _check_function_is_free(context, statement, function, existing)
     model = _build(context, statement, name, function)
     if existing is not None:
         context.store.remove(context.engine, existing.oid)
@@ -68,12 +68,16 @@ def create_external_model(context: CommandContext, statement: CreateExternalMode
 
 
 def _check_function_is_free(
-    context: CommandContext, function: QualifiedName, existing: ExternalModel | None
+    context: CommandContext,
+    statement: CreateExternalModel,
+    function: QualifiedName,
+    existing: ExternalModel | None,
 ) -> None:
     if find_function(function.name) is not None:
         raise DuplicateObject(
             f"function {function.name!r} is built in",
             hint="Give the model's function another name.",
+            position=statement.function_position,
         )
     for model in context.snapshot().models:
         if model.function == function and (existing is None or model.oid != existing.oid):
@@ -81,6 +85,7 @@ def _check_function_is_free(
                 f"function {str(function)!r} already exists: it is that of model "
                 f"{str(model.name)!r}",
                 hint="Give the function another name.",
+                position=statement.function_position,
             )
 
 

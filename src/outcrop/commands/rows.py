@@ -11,12 +11,14 @@ from outcrop.commands.context import CommandContext
 from outcrop.commands.storage import physical_name, quoted
 from outcrop.errors import (
     DatatypeMismatch,
+    Error,
     SqlSyntaxError,
     UndefinedColumn,
     suggest,
 )
 from outcrop.execution.result import Result
 from outcrop.planner.plan import StagedPlan
+from outcrop.sql.nodes import position_of
 from outcrop.sql.statements import Insert
 
 
@@ -121,7 +123,11 @@ def _union(rows: list[list[exp.Expr]]) -> exp.Query:
 def target_table(context: CommandContext, node: exp.Table) -> Relation:
     """Return the table that a statement writes to."""
     parts = tuple(part.name for part in node.parts)
-    return context.relation(parts, kind=RelationKind.TABLE)
+    try:
+        return context.relation(parts, kind=RelationKind.TABLE)
+    except Error as error:
+        error.position = position_of(node)
+        raise
 
 
 def target_columns(context: CommandContext, table: Relation, given: list[str]) -> list[str]:

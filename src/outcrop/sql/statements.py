@@ -24,12 +24,14 @@ class Statement:
     """The base of all statements: the text of this statement alone, and where it begins.
 
     `filled` is what its parameters were filled with, as text, where they were: together with `text`
-    it says what the statement is.
+    it says what the statement is. `name_position` is where the name of what it is about stands,
+    for statements that are about one thing.
     """
 
     text: str
     position: Position
     filled: tuple[str, ...] = ()
+    name_position: Position | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,6 +187,7 @@ class CreateExternalModel(Statement):
 
     name: NameParts
     function: NameParts
+    function_position: Position | None = None
     function_parameters: tuple[exp.DataType, ...] | None
     iam_role: str
     model_type: str

@@ -133,6 +133,7 @@ def parse_copy(cursor: TokenCursor) -> Copy:
     cursor.expect("COPY")
     if cursor.at("JOB"):
         raise cursor.unsupported("COPY JOB", "Run COPY when files arrive.")
+    name_position = cursor.position
     table = cursor.name("the table's name")
     columns = cursor.names() if cursor.at("(") else ()
     if cursor.at("TO"):
@@ -148,6 +149,7 @@ def parse_copy(cursor: TokenCursor) -> Copy:
     return Copy(
         text=cursor.text,
         position=cursor.start,
+        name_position=name_position,
         table=table,
         columns=columns,
         source=source,

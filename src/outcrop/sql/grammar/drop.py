@@ -13,6 +13,7 @@ def parse_drop(cursor: TokenCursor) -> Drop:
     cursor.expect("DROP")
     kind = _parse_kind(cursor)
     if_exists = cursor.accept("IF", "EXISTS")
+    name_position = cursor.position
     names = [cursor.name(f"the name of the {kind}")]
     while cursor.accept(","):
         names.append(cursor.name(f"the name of the {kind}"))
@@ -21,6 +22,7 @@ def parse_drop(cursor: TokenCursor) -> Drop:
     return Drop(
         text=cursor.text,
         position=cursor.start,
+        name_position=name_position,
         kind=kind,
         names=tuple(names),
         if_exists=if_exists,
@@ -32,12 +34,17 @@ def parse_create_schema(cursor: TokenCursor) -> CreateSchema:
     """Parse CREATE SCHEMA [IF NOT EXISTS] name."""
     cursor.expect("CREATE", "SCHEMA")
     if_not_exists = cursor.accept("IF", "NOT", "EXISTS")
+    name_position = cursor.position
     name = cursor.identifier("the schema's name")
     if cursor.at("AUTHORIZATION") or cursor.at("QUOTA"):
         raise cursor.unsupported(f"{cursor.word()} in CREATE SCHEMA", "Leave it out.")
     cursor.end()
     return CreateSchema(
-        text=cursor.text, position=cursor.start, name=name, if_not_exists=if_not_exists
+        text=cursor.text,
+        position=cursor.start,
+        name_position=name_position,
+        name=name,
+        if_not_exists=if_not_exists,
     )
 
 

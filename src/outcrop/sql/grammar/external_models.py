@@ -28,8 +28,10 @@ def parse_create_external_model(cursor: TokenCursor) -> CreateExternalModel:
     or_replace = cursor.accept("OR", "REPLACE")
     cursor.expect("EXTERNAL", "MODEL")
     if_not_exists = cursor.accept("IF", "NOT", "EXISTS")
+    name_position = cursor.position
     name = cursor.name("the model's name")
     cursor.expect("FUNCTION")
+    function_position = cursor.position
     function = cursor.name("the function's name")
     parameters = _parse_parameters(cursor) if cursor.at("(") else None
     cursor.expect("IAM_ROLE")
@@ -42,8 +44,10 @@ def parse_create_external_model(cursor: TokenCursor) -> CreateExternalModel:
     return CreateExternalModel(
         text=cursor.text,
         position=cursor.start,
+        name_position=name_position,
         name=name,
         function=function,
+        function_position=function_position,
         function_parameters=parameters,
         iam_role=iam_role,
         model_type=model_type,

@@ -29,6 +29,7 @@ def parse_set(cursor: TokenCursor) -> SetSetting:
     if cursor.at("TRANSACTION"):
         raise cursor.unsupported("SET TRANSACTION", "Every transaction is a snapshot.")
     scope = cursor.accept_one_of("SESSION", "LOCAL")
+    name_position = cursor.position
     if cursor.accept("TIME", "ZONE"):
         name = "timezone"
     else:
@@ -38,29 +39,45 @@ def parse_set(cursor: TokenCursor) -> SetSetting:
     value = None if _accept_default(cursor) else _values(cursor)
     cursor.end()
     return SetSetting(
-        text=cursor.text, position=cursor.start, name=name, value=value, is_local=scope == "LOCAL"
+        text=cursor.text,
+        position=cursor.start,
+        name_position=name_position,
+        name=name,
+        value=value,
+        is_local=scope == "LOCAL",
     )
 
 
 def parse_reset(cursor: TokenCursor) -> SetSetting:
     """Parse RESET { name | ALL }."""
     cursor.expect("RESET")
+    name_position = cursor.position
     name = ALL if cursor.accept("ALL") else _setting_name(cursor)
     cursor.end()
-    return SetSetting(text=cursor.text, position=cursor.start, name=name, value=None)
+    return SetSetting(
+        text=cursor.text,
+        position=cursor.start,
+        name_position=name_position,
+        name=name,
+        value=None,
+    )
 
 
 def parse_show_model(cursor: TokenCursor) -> ShowModel:
     """Parse SHOW MODEL { ALL | name }."""
     cursor.expect("SHOW", "MODEL")
+    name_position = cursor.position
     name = None if cursor.accept("ALL") else cursor.name("ALL or a model's name")
     cursor.end()
-    return ShowModel(text=cursor.text, position=cursor.start, name=name)
+    return ShowModel(
+        text=cursor.text, position=cursor.start, name_position=name_position, name=name
+    )
 
 
 def parse_show(cursor: TokenCursor) -> ShowSetting:
     """Parse SHOW { ALL | setting }."""
     cursor.expect("SHOW")
+    name_position = cursor.position
     word = cursor.word()
     if word in _UNSUPPORTED_SHOWS:
         raise cursor.unsupported(f"SHOW {word}", _UNSUPPORTED_SHOWS[word])
@@ -71,7 +88,9 @@ def parse_show(cursor: TokenCursor) -> ShowSetting:
     else:
         name = _setting_name(cursor)
     cursor.end()
-    return ShowSetting(text=cursor.text, position=cursor.start, name=name)
+    return ShowSetting(
+        text=cursor.text, position=cursor.start, name_position=name_position, name=name
+    )
 
 
 def _setting_name(cursor: TokenCursor) -> str:
