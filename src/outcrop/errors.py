@@ -11,6 +11,7 @@
       - InvalidParameter        22023    - InvalidValue           22000
       - StringTooLong           22001    - ConstraintViolated     23502
       - InvalidStatement        42P17    - WrongObjectKind        42809
+      - DivisionByZero          22012    - InvalidGrouping        42803
       - FeatureNotSupported     0A000    - InsufficientPrivilege  42501
       - QueryCanceled           57014    - TransactionAborted     25P02
       - SerializationConflict   40001    - LoadFailed             XX006
@@ -171,6 +172,19 @@ class InvalidValue(UserError):
     """The data hold a value that the statement cannot work with."""
 
     sqlstate = "22000"
+
+
+class DivisionByZero(UserError):
+    """A number is divided by zero."""
+
+    sqlstate = "22012"
+    default_hint = "NULLIF(divisor, 0) gives NULL instead."
+
+
+class InvalidGrouping(UserError):
+    """A column, or an aggregate, stands where the grouping of the query does not allow it."""
+
+    sqlstate = "42803"
 
 
 class StringTooLong(UserError):

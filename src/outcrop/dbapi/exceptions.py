@@ -53,6 +53,7 @@ _PEP249_CLASSES: tuple[tuple[type[Error], type[DatabaseError]], ...] = (
     (errors.FeatureNotSupported, NotSupportedError),
     (errors.ConstraintViolated, IntegrityError),
     (errors.InvalidValue, DataError),
+    (errors.DivisionByZero, DataError),
     (errors.StringTooLong, DataError),
     (errors.LoadFailed, DataError),
     (errors.QueryCanceled, OperationalError),

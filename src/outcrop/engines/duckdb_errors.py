@@ -16,11 +16,13 @@ from outcrop.errors import (
     ConstraintViolated,
     DatatypeMismatch,
     DiskFull,
+    DivisionByZero,
     DuplicateObject,
     Error,
     FeatureNotSupported,
     FileUnavailable,
     InternalError,
+    InvalidGrouping,
     InvalidStatement,
     InvalidValue,
     NotAWarehouse,
@@ -54,6 +56,7 @@ _TYPE_NAMES = {
 _TYPE_WORD = re.compile(rf"'[^']*'|\"[^\"]*\"|\b(?:{'|'.join(_TYPE_NAMES)})\b")
 _ADVICE = re.compile(r"\.? (Use |You might |Possible solutions)[^\n]*$")
 _LENGTH_CHECK = re.compile(r'CHECK\(\(strlen\("?(.+?)"?\) <= (\d+)\)\)$')
+_NOT_GROUPED = re.compile(r'column "(.+?)" must appear in the GROUP BY clause or ')
 _DISK_FULL = ("No space left on device", "Disk quota exceeded", "max_temp_directory_size")
 
 
@@ -100,7 +103,21 @@ def _of_catalog(message: str) -> Error:
     return UndefinedRelation(message)
 
 
+def _of_value(message: str) -> Error:
+    if message.startswith("Division by zero"):
+        return DivisionByZero("division by zero")
+    return InvalidValue(message)
+
+
 def _of_binder(message: str) -> Error:
+    if grouping := _of_grouping(message):
+        return grouping
+    if message.startswith("Could not choose a best candidate function"):
+        called = re.search(r'function call "(.*?)"', message)
+        return DatatypeMismatch(
+            f"it is not clear which types are meant in {called[1] if called else message!r}",
+            hint="Cast the arguments to the types that you mean.",
+        )
     if message.startswith("Ambiguous reference"):
         return AmbiguousColumn(message)
     if message.startswith(("No function matches", "Cannot ")) or "types" in message:
@@ -108,6 +125,28 @@ def _of_binder(message: str) -> Error:
     if message.startswith("Referenced ") or "does not have a column" in message:
         return UndefinedColumn(message)
     return InvalidStatement(message)
+
+
+def _of_grouping(message: str) -> Error | None:
+    """Return the error for a query whose grouping is wrong, in the words of Redshift."""
+    if match := _NOT_GROUPED.match(message):
+        return InvalidGrouping(
+            f"column {match[1]!r} must appear in the GROUP BY clause or be used in an aggregate "
+            "function",
+            hint="Add it to GROUP BY, or take its MIN, MAX or the like.",
+        )
+    if message.endswith("clause cannot contain aggregates"):
+        clause = message.partition(" clause")[0]
+        return InvalidGrouping(
+            f"aggregates not allowed in {clause} clause",
+            hint="Put the condition into HAVING." if clause == "WHERE" else None,
+        )
+    if message == "aggregate function calls cannot be nested":
+        return InvalidGrouping(
+            "aggregate function calls may not have nested aggregate or window function",
+            hint="Compute the inner one in a subquery.",
+        )
+    return None
 
 
 def _of_io(message: str) -> Error:
@@ -128,8 +167,8 @@ def _canceled(_message: str) -> Error:
 
 _BY_KIND: dict[str, Callable[[str], Error]] = {
     "Conversion": InvalidValue,
-    "Out of Range": InvalidValue,
-    "Invalid Input": InvalidValue,
+    "Out of Range": _of_value,
+    "Invalid Input": _of_value,
     "Invalid Type": DatatypeMismatch,
     "Mismatch Type": DatatypeMismatch,
     "Constraint": _of_constraint,

@@ -112,7 +112,6 @@ def test_functions_of_the_engine_stay_unknown_functions(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "copy (select 1) to 'x'",
         "attach 'x.db'",
         "install httpfs",
         "load httpfs",

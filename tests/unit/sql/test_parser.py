@@ -38,7 +38,15 @@ from outcrop.sql.statements import (
     Update,
 )
 
-_WITHOUT = {"text", "position", "filled", "option_positions", "setting_positions"}
+_WITHOUT = {
+    "text",
+    "position",
+    "filled",
+    "name_position",
+    "function_position",
+    "option_positions",
+    "setting_positions",
+}
 
 
 def _shown(statement: Statement) -> dict[str, object]:
