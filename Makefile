@@ -25,6 +25,9 @@ ARGS ?=
 CASES ?= 20000
 SEED ?= 0
 
+# How often each data set of the sampling estimates is run.
+RUNS ?= 100
+
 # $(call pip,what is said,arguments): pip writes to a log, of which the end is shown if pip fails.
 define pip
 	@echo "$(1)"
@@ -55,6 +58,10 @@ fuzz: $(BIN)/.dev ## Compare random queries with plain SQL for long; CASES= and 
 
 docs: $(BIN)/.dev ## Write the pages of the reference that a run makes
 	@$(BIN)/python -m tests.shapes
+
+coverage: $(BIN)/.dev ## Say how often the bounds of EXPLAIN (SAMPLE 50) hold, of RUNS= runs of each data set
+	@OUTCROP_SAMPLE_RUNS=$(RUNS) \
+	  $(BIN)/python -m pytest tests/properties/test_explain_sample.py --timeout 0 $(ARGS)
 
 lint: $(BIN)/.dev
 	$(BIN)/ruff format --check .

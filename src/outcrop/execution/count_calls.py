@@ -7,7 +7,7 @@ most that can come (`planner/relax_unknown.py`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TypeAlias
@@ -145,7 +145,7 @@ class CallCounter(StageOperator):
         if is_known and self._fill_exactly(stage, run):
             return
         self._count_stage(Materialize(stage.batch, _all_rows(stage.source)), run)
-        choice = OrderChoice(len(stage.orders), _count_rows(self.engine, stage.source))
+        choice = OrderChoice(len(stage.orders), count_rows(self.engine, stage.source))
         if choice.is_tried or stage.rows_wanted is not None:
             self._count_orders(stage, run)
         else:
@@ -199,7 +199,7 @@ class CallCounter(StageOperator):
 
     def run(self, stage: Infer) -> None:
         """Count the calls of a stage, and store the answers that are there."""
-        rows = _count_rows(self.engine, stage.relation)
+        rows = count_rows(self.engine, stage.relation)
         for call in stage.calls:
             self.engine.materialize(call.ids, call.sql)
             values = self._count_call(call, stage.relation, rows)
@@ -239,7 +239,10 @@ class CallCounter(StageOperator):
         self, call: StagedCall, count: CallCount, asked: Sequence[tuple[object, ...]]
     ) -> list[Valued]:
         values: list[Valued] = []
-        invocations = self.invocations(call, asked)
+        is_volatile = call.model.volatility is Volatility.VOLATILE
+        invocations = self.invocations(
+            call, asked, lambda row: f"{call.ids}:{row}" if is_volatile else ""
+        )
         while chunk := dict(islice(invocations, LOOKUP_MAX)):
             answers = self._lookup(chunk)
             for fingerprint, (invocation, rows) in chunk.items():
@@ -260,7 +263,7 @@ class CallCounter(StageOperator):
         """Yield (id, value) of the answers that are there; None for one that holds no value."""
         reader = AnswerReader(call.model)
         for fingerprint, answer in answers.items():
-            value = _read(reader, answer)
+            value = read_value(reader, answer)
             yield from ((_id(row), value) for row in invocations[fingerprint][1])
 
     def _note_unanswered(self, call: StagedCall) -> None:
@@ -273,24 +276,49 @@ class CallCounter(StageOperator):
             return {}
         return self.journal.lookup(list(chunk))
 
-    def invocations(
-        self, call: StagedCall, asked: Sequence[tuple[object, ...]]
-    ) -> Iterator[tuple[bytes, Asked]]:
-        """Yield each distinct invocation by its fingerprint, with the rows that make it.
+    def journaled_values(
+        self, call: StagedCall, fingerprints: Sequence[bytes]
+    ) -> dict[bytes, str | None]:
+        """Return the values of the answers that are there; None for one that holds no value."""
+        reader = AnswerReader(call.model)
+        found: dict[bytes, str | None] = {}
+        if self.options.reuse_answers:
+            for fingerprint, answer in self.answers(fingerprints).items():
+                found[fingerprint] = read_value(reader, answer)
+        return found
 
-        A row of which no request can be made fails before anything is sent: it is no call.
-        """
-        composer = InvocationComposer(
+    def answers(self, fingerprints: Sequence[bytes]) -> dict[bytes, Answer]:
+        """Return the answers that are journaled, whether they may be used or not."""
+        found: dict[bytes, Answer] = {}
+        for start in range(0, len(fingerprints), LOOKUP_MAX):
+            found |= self.journal.lookup(fingerprints[start : start + LOOKUP_MAX])
+        return found
+
+    def composer(self, call: StagedCall) -> InvocationComposer:
+        """Return what makes the requests of a call."""
+        return InvocationComposer(
             call.model,
             _destination(self.models[call.model.oid]),
             max_tokens_default=self.options.max_tokens_default,
         )
-        is_volatile = call.model.volatility is Volatility.VOLATILE
+
+    def invocations(
+        self,
+        call: StagedCall,
+        asked: Sequence[tuple[object, ...]],
+        salt_of: Callable[[object], str],
+    ) -> Iterator[tuple[bytes, Asked]]:
+        """Yield each distinct invocation by its fingerprint, with the rows that make it.
+
+        `salt_of` keeps those of a volatile model apart. A row of which no request can be made fails
+        before anything is sent: it is no call.
+        """
+        composer = self.composer(call)
         found: dict[bytes, Asked] = {}
         for row in asked:
-            salt = f"{call.ids}:{row[0]}" if is_volatile else ""
             try:
-                invocation = composer.compose([_text(value) for value in row[1:]], salt)
+                texts = [_text(value) for value in row[1:]]
+                invocation = composer.compose(texts, salt_of(row[0]))
             except ProviderError:
                 continue
             found.setdefault(invocation.fingerprint, (invocation, []))[1].append(row)
@@ -310,7 +338,8 @@ def _limit(count: CallCount, most: int) -> None:
     count.rows = min(count.rows, most)
 
 
-def _read(reader: AnswerReader, answer: Answer) -> str | None:
+def read_value(reader: AnswerReader, answer: Answer) -> str | None:
+    """Return the value that an answer holds; None where it holds none of the declared type."""
     try:
         return reader.read(answer.response)
     except Error:
@@ -340,6 +369,7 @@ def rows_of(engine: EngineSession, sql: str) -> Iterator[tuple[object, ...]]:
         yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
 
 
-def _count_rows(engine: EngineSession, relation: str) -> int:
+def count_rows(engine: EngineSession, relation: str) -> int:
+    """Return how many rows a stored relation has."""
     [row] = rows_of(engine, f'SELECT count(*) FROM "{relation}"')
     return _id(row)

@@ -34,7 +34,12 @@ class MeasuringOperator(StageOperator):
             raise rows_failed(self.operator.failures)
         for _ in self.engine.query(plan.sql).batches():
             pass
-        return self._found
+        return {call.ids: self._found.get(call.ids) or self._nothing(call) for call in plan.calls()}
+
+    def _nothing(self, call: StagedCall) -> CallNumbers:
+        """Return the numbers of a call that no row came to."""
+        price = self.models[call.model.oid].price
+        return CallNumbers(0, 0, 0, 0, 0, 0, 0.0, None if price is None else price.as_of, 0.0)
 
     def run(self, stage: Infer) -> None:
         """Answer the calls of a stage."""

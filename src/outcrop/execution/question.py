@@ -169,13 +169,16 @@ class Question:
         model, function = str(self._model.name), str(self._model.function)
         calls.note_unusable(invocation, error, model=model, function=function)
 
-    def _invocations(self, ids: Sequence[pa.RecordBatch]) -> Iterator[Invocation]:
+    def salt_of(self, row: object) -> str:
+        """Return what keeps the invocation for a row apart from all others; empty: nothing."""
         is_volatile = self._model.volatility is Volatility.VOLATILE
+        return f"{self._salt}:{row}" if is_volatile else ""
+
+    def _invocations(self, ids: Sequence[pa.RecordBatch]) -> Iterator[Invocation]:
         for row, arguments, shared_ends in self._arrangement.arrange(ids):
             prompt = str(arguments[0])
-            salt = f"{self._salt}:{row}" if is_volatile else ""
             try:
-                invocation = self._composer.compose(arguments, salt, shared_ends)
+                invocation = self._composer.compose(arguments, self.salt_of(row), shared_ends)
             except ProviderError as error:
                 self._refused.append(self._failure(row, prompt, error))
                 continue

@@ -159,6 +159,7 @@ def _calls(numbers: CallNumbers) -> dict[str, Any]:
         found["Sampled"] = numbers.sampled
         found["Selectivity"] = numbers.selectivity
         found["Selectivity Interval"] = _bounds(numbers.selectivity_interval)
+    if numbers.output_tokens_interval is not None:
         found["Output Tokens Interval"] = _bounds(numbers.output_tokens_interval)
         found["Cost USD Interval"] = _bounds(numbers.cost_interval)
     return found
