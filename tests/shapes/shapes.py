@@ -373,6 +373,16 @@ SHAPES = (
         ),
         plain=("SELECT i, f(p) FROM t WHERE i < 3",),
     ),
+    Shape(
+        "COPY (query) TO",
+        "COPY (SELECT i, f(p) FROM t WHERE i < 3) TO '{files}/answers_' CSV",
+        after=(
+            "CREATE TABLE n (i INTEGER, y VARCHAR(20))",
+            "COPY n FROM '{files}/answers_000' CSV",
+            "SELECT * FROM n",
+        ),
+        plain=("SELECT i, f(p) FROM t WHERE i < 3",),
+    ),
     # Prepared statements.
     Shape(
         "EXECUTE",
