@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from itertools import count
 from pathlib import Path
 
 from tests.shapes.document import Findings
@@ -17,6 +18,7 @@ class Run:
     def __init__(self, database: PlainDatabase, folder: Path) -> None:
         self._database = database
         self._folder = folder
+        self._numbers = count(1)
         prepare(folder / "prepared")
         self._measured: dict[Shape, Measured] = {}
         self._refusals: dict[Refused, Refusal] = {}
@@ -42,6 +44,6 @@ class Run:
         )
 
     def _new_folder(self) -> Path:
-        folder = self._folder / f"run{len(self._measured) + len(self._refusals)}"
+        folder = self._folder / f"run{next(self._numbers)}"
         shutil.copytree(self._folder / "prepared", folder)
         return folder
