@@ -54,7 +54,8 @@ bench: $(BIN)/.dev run-packages models ## Print the benchmark tables
 
 fuzz: $(BIN)/.dev ## Compare random queries with plain SQL for long; CASES= and SEED= choose them
 	@OUTCROP_FUZZ_CASES=$(CASES) OUTCROP_FUZZ_SEED=$(SEED) \
-	  $(BIN)/python -m pytest tests/properties/test_planner_differential.py --timeout 0 $(ARGS)
+	  $(BIN)/python -m pytest tests/properties/test_planner_differential.py --timeout 0 \
+	  --log-cli-level INFO $(ARGS)
 
 docs: $(BIN)/.dev ## Write the pages of the reference that a run makes
 	@$(BIN)/python -m tests.shapes

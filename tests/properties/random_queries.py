@@ -8,30 +8,54 @@ that Redshift gives them, which `RandomQuery.names` states independently of the 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-INT, TEXT, BOOL = "int", "text", "bool"
+from tests.properties.random_schemas import (
+    BIG,
+    BOOL,
+    DATE,
+    DECIMAL,
+    EXTRA_KINDS,
+    INT,
+    SMALL,
+    TEXT,
+    Schema,
+)
 
 # The models: their functions' names and the type that each returns.
 TEXT_MODELS, INT_MODEL, BOOL_MODEL = ("f", "g"), "n", "h"
 _FUNCTIONS = (*TEXT_MODELS, INT_MODEL, BOOL_MODEL)
 
 _DEPTH_MAX = 2
-_LITERALS = {
+_LITERALS: Mapping[str, tuple[str, ...]] = {
     INT: ("0", "1", "2", "3"),
     TEXT: ("'a'", "'b'", "'yes'", "'no'", "'é'", "''"),
     BOOL: ("true", "false"),
+    BIG: ("0", "5000000000"),
+    SMALL: ("0", "2"),
+    DECIMAL: ("0.00", "1.50"),
+    DATE: ("DATE '2024-02-29'", "DATE '2025-01-01'"),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class RandomQuery:
-    """A query, the names of its columns, and whether the order of its rows is told."""
+    """A query, the names of its columns, and whether the order of its rows is told.
+
+    `parameters` are the types and the values of $1, $2, ...
+    """
 
     sql: str
     names: tuple[str, ...]
     is_ordered: bool
+    parameters: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def plain_sql(self) -> str:
+        """The query with the values in the places of its parameters."""
+        return re.sub(r"\$(\d+)", lambda m: self.parameters[int(m[1]) - 1][1], self.sql)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,33 +81,14 @@ class Source:
         return INT if all(kinds.get(part, INT) == INT for part in self.key) else TEXT
 
 
-@dataclass(frozen=True, slots=True)
-class _Relation:
-    name: str
-    columns: tuple[tuple[str, str], ...]
-    key: tuple[str, ...]
-
-
-RELATIONS = (
-    _Relation("t", (("i", INT), ("k", INT), ("p", TEXT), ("q", TEXT)), ("i",)),
-    _Relation("u", (("j", INT), ("i", INT), ("b", TEXT)), ("j",)),
-    _Relation("answered", (("i", INT), ("y", TEXT), ("q", TEXT)), ("i",)),
-    _Relation("chosen", (("i", INT), ("p", TEXT)), ("i",)),
-)
-
-# The views above, for whoever sets up the relations; both call models.
-VIEWS = (
-    "CREATE VIEW answered AS SELECT i, f(p) AS y, q FROM t",
-    "CREATE VIEW chosen AS SELECT i, p FROM t WHERE h(q) OR k = 1",
-)
-
-
 class QueryWriter:
     """Writes random queries; equal seeds give equal queries."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, schema: Schema) -> None:
         self._random = random.Random(seed)
+        self._relations = schema.relations
         self._aliases = 0
+        self._parameters: list[tuple[str, str]] | None = None
 
     def write(self) -> RandomQuery:
         """Return the next query."""
@@ -102,6 +107,18 @@ class QueryWriter:
         where = self._where(source.values, 0)
         tail, is_ordered = self._order_and_limit(source.values, source.key, items, labels)
         return RandomQuery(f"SELECT {head} FROM {source.sql}{where}{tail}", labels, is_ordered)
+
+    def prepared(self) -> RandomQuery:
+        """A plain block with parameters in the places of some literals."""
+        self._parameters = []
+        try:
+            query = self.plain()
+            used = list(dict.fromkeys(int(n) for n in re.findall(r"\$(\d+)", query.sql)))
+            sql = re.sub(r"\$(\d+)", lambda m: f"${used.index(int(m[1])) + 1}", query.sql)
+            parameters = tuple(self._parameters[number - 1] for number in used)
+            return replace(query, sql=sql, parameters=parameters)
+        finally:
+            self._parameters = None
 
     def grouped(self) -> RandomQuery:
         """A block that groups, with calls below, in and above the groups."""
@@ -231,11 +248,26 @@ class QueryWriter:
                 tuple(replace(v, sql=f"{alias}.{v.sql}") for v in derived.values),
                 tuple(f"{alias}.{k}" for k in derived.key),
             )
-        relation = self._random.choice(RELATIONS)
+        if self._chance(0.05):
+            return self._values(alias)
+        relation = self._random.choice(self._relations)
         return Source(
             f"{relation.name} AS {alias}",
             tuple(Value(f"{alias}.{name}", kind) for name, kind in relation.columns),
             tuple(f"{alias}.{name}" for name in relation.key),
+        )
+
+    def _values(self, alias: str) -> Source:
+        texts = ("NULL", *_LITERALS[TEXT])
+        rows = [
+            f"({number}, {self._random.choice(texts)})"
+            for number in range(1, self._random.randint(2, 4))
+        ]
+        rows[0] = f"(1, {self._random.choice(_LITERALS[TEXT])})"
+        return Source(
+            f"(VALUES {', '.join(rows)}) AS {alias} (x1, x2)",
+            (Value(f"{alias}.x1", INT), Value(f"{alias}.x2", TEXT)),
+            (f"{alias}.x1",),
         )
 
     def _derived(self, depth: int) -> Source:
@@ -309,8 +341,8 @@ class QueryWriter:
         if self._chance(0.5):
             position = self._random.randrange(len(items))
             if not _is_literal(items[position]):
-                names = {str(position + 1), labels[position]} - set(_FUNCTIONS)
-                terms.append(self._random.choice(sorted(names)))
+                names = {str(position + 1), labels[position]}
+                terms.append(self._random.choice(sorted(filter(_is_safe, names))))
         elif self._chance(0.4):
             value = self._value(values, 1)
             terms += [] if _is_literal(value) else [value.sql]
@@ -341,11 +373,14 @@ class QueryWriter:
         name, _, rest = item.sql.partition("(")
         if rest and name in _FUNCTIONS and _closes_at_end(item.sql):
             return name
-        return None
+        column = re.fullmatch(r's\d+\."?([^"()]+)"?', item.sql)
+        return column[1].lower() if column is not None else None
 
     # Expressions.
 
     def _value(self, values: Sequence[Value], depth: int) -> Value:
+        if self._chance(0.1) and (extra := self._extra(values)) is not None:
+            return extra
         return self._value_of(self._random.choice((INT, TEXT, TEXT, TEXT, BOOL)), values, depth)
 
     def _value_of(self, kind: str, values: Sequence[Value], depth: int) -> Value:
@@ -366,7 +401,9 @@ class QueryWriter:
                 model = self._random.choice(TEXT_MODELS)
                 return f"{model}({self._text(values, self._random.choice((inner, 9)))})"
             case 7:
-                return f"({self._text(values, inner)} || {self._text(values, inner)})"
+                extra = self._extra(values, EXTRA_KINDS[:-1])
+                right = f"CAST({extra.sql} AS VARCHAR)" if extra and self._chance(0.5) else None
+                return f"({self._text(values, inner)} || {right or self._text(values, inner)})"
             case 8:
                 return f"upper({self._text(values, inner)})"
             case 9:
@@ -399,6 +436,10 @@ class QueryWriter:
 
     def _condition(self, values: Sequence[Value], depth: int) -> str:
         inner = depth + 1
+        if self._chance(0.15) and (extra := self._extra(values)) is not None:
+            if extra.kind == BOOL:
+                return extra.sql
+            return f"{extra.sql} {self._comparison()} {self._random.choice(_LITERALS[extra.kind])}"
         if depth <= _DEPTH_MAX and self._chance(0.45):
             left, right = self._condition(values, inner), self._condition(values, inner)
             match self._random.randrange(5):
@@ -463,6 +504,9 @@ class QueryWriter:
 
     def _aggregate(self, values: Sequence[Value]) -> Value:
         distinct = "DISTINCT " if self._chance(0.3) else ""
+        extra = self._extra(values, EXTRA_KINDS[:-1])
+        if extra is not None and self._chance(0.15):
+            return Value(f"max({extra.sql})", extra.kind)
         match self._random.randrange(5):
             case 0:
                 return Value("count(*)", INT)
@@ -497,8 +541,20 @@ class QueryWriter:
     def _pick(self, values: Sequence[Value], kind: str) -> str:
         fitting = [value.sql for value in values if value.kind == kind]
         if not fitting or self._chance(0.1):
-            return self._random.choice(_LITERALS[kind])
+            return self._literal(kind)
         return self._random.choice(fitting)
+
+    def _literal(self, kind: str) -> str:
+        literal = self._random.choice(_LITERALS[kind])
+        if self._parameters is None or self._chance(0.5):
+            return literal
+        self._parameters.append((kind, literal))
+        return f"${len(self._parameters)}"
+
+    def _extra(self, values: Sequence[Value], kinds: Sequence[str] = EXTRA_KINDS) -> Value | None:
+        """Return a column of another type than those that every relation has, if there is one."""
+        fitting = [value for value in values if value.kind in kinds and "(" not in value.sql]
+        return self._random.choice(fitting) if fitting else None
 
     def _column(self, values: Sequence[Value], kind: str) -> str:
         fitting = [value.sql for value in values if value.kind == kind and "(" not in value.sql]
@@ -525,6 +581,7 @@ _SHAPES = (
     QueryWriter.plain,
     QueryWriter.plain,
     QueryWriter.plain,
+    QueryWriter.prepared,
     QueryWriter.grouped,
     QueryWriter.grouped,
     QueryWriter.windowed,
@@ -544,8 +601,15 @@ def _named(sql: str, items: Sequence[Value], key_length: int) -> Source:
     return Source(sql, values, tuple(value.sql for value in values[:key_length]))
 
 
+def _is_safe(label: str) -> bool:
+    """Tell whether a name or number in ORDER BY can only mean the column of the result."""
+    return re.fullmatch(r"c?\d+", label) is not None
+
+
 def _is_literal(value: Value) -> bool:
-    return value.sql.strip("()") in {sql for sqls in _LITERALS.values() for sql in sqls}
+    return value.sql.strip("()").startswith("$") or value.sql.strip("()") in {
+        sql for sqls in _LITERALS.values() for sql in sqls
+    }
 
 
 def _closes_at_end(sql: str) -> bool:

@@ -9,13 +9,15 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import duckdb
 from duckdb.func import FunctionNullHandling
 
 from outcrop.providers.scripted import scripted_answer
-from tests.properties.random_queries import VIEWS
+from tests.properties.random_schemas import BIG, BOOL, DATE, DECIMAL, INT, SMALL, Schema
 
 # The rules of each function: a regex that is searched in the prompt, and the answer. What no rule
 # of `f` and `g` fits gets the scripted provider's own answer.
@@ -53,18 +55,27 @@ def provider_options(function: str) -> dict[str, Any]:
     }
 
 
-def random_rows(seed: int) -> Mapping[str, Sequence[Row]]:
-    """Return the rows of t and u: NULLs, duplicates, empty texts and non-ASCII among them."""
+def random_rows(seed: int, schema: Schema) -> Mapping[str, Sequence[Row]]:
+    """Return the rows of the tables: NULLs, duplicates, empty texts and non-ASCII among them."""
     draw = random.Random(seed)
-    count_t, count_u = draw.randint(0, 12), draw.randint(0, 8)
-    small = (None, 0, 1, 1, 2, 3)
-    return {
-        "t": [
-            (i, draw.choice(small), draw.choice(_TEXTS), draw.choice(_TEXTS))
-            for i in range(1, count_t + 1)
-        ],
-        "u": [(j, draw.choice(small), draw.choice(_TEXTS)) for j in range(1, count_u + 1)],
-    }
+    rows: dict[str, Sequence[Row]] = {}
+    for table, count_max in zip(schema.tables, (12, 8), strict=True):
+        kinds = [kind for _, kind in table.columns[1:]]
+        rows[table.name] = [
+            (key, *(draw.choice(_VALUES.get(kind, _TEXTS)) for kind in kinds))
+            for key in range(1, draw.randint(0, count_max) + 1)
+        ]
+    return rows
+
+
+_VALUES: Mapping[str, Sequence[object]] = {
+    INT: (None, 0, 1, 1, 2, 3),
+    SMALL: (None, 0, 1, 2),
+    BIG: (None, 0, 5_000_000_000, 5_000_000_001),
+    DECIMAL: (None, Decimal("0.00"), Decimal("1.50"), Decimal("-2.25")),
+    DATE: (None, date(2024, 2, 29), date(2025, 1, 1)),
+    BOOL: (None, True, False),
+}
 
 
 def insert_statements(rows: Mapping[str, Sequence[Row]]) -> list[str]:
@@ -76,31 +87,24 @@ def insert_statements(rows: Mapping[str, Sequence[Row]]) -> list[str]:
     ]
 
 
-TABLES = (
-    "CREATE TABLE t (i INTEGER, k INTEGER, p VARCHAR(100), q VARCHAR(100))",
-    "CREATE TABLE u (j INTEGER, i INTEGER, b VARCHAR(100))",
-)
-
-
 def open_reference() -> duckdb.DuckDBPyConnection:
-    """Return a DuckDB with the tables, the functions and the views."""
+    """Return a DuckDB with the functions."""
     connection = duckdb.connect(":memory:")
     connection.execute("SET default_null_order = 'nulls_last_on_asc_first_on_desc'")
     connection.execute("CREATE MACRO nvl(a, b) AS coalesce(a, b)")
     for function, datatype in TYPES.items():
         connection.create_function(
             function,
-            _function(function),
+            value_of(function),
             ["VARCHAR"],
             datatype,
             null_handling=FunctionNullHandling.SPECIAL,
         )
-    for statement in (*TABLES, *VIEWS):
-        connection.execute(statement)
     return connection
 
 
-def _function(name: str) -> Callable[[str | None], str | int | bool | None]:
+def value_of(name: str) -> Callable[[str | None], str | int | bool | None]:
+    """Return a function as Python's."""
     read: Mapping[str, Callable[[str], str | int | bool]] = {
         "VARCHAR": str,
         "INTEGER": int,
@@ -117,5 +121,5 @@ def _function(name: str) -> Callable[[str | None], str | int | bool | None]:
 
 def _literals(row: Row) -> str:
     return ", ".join(
-        "NULL" if v is None else str(v) if isinstance(v, int) else f"'{v}'" for v in row
+        "NULL" if v is None else f"'{v}'" if isinstance(v, str | date) else str(v) for v in row
     )

@@ -1,0 +1,746 @@
+"""How many calls a query needs: an oracle that knows SQL's rules of evaluation, not the planner.
+
+The query is evaluated row by row over lazy values; the invocations that it comes to make, each
+counted once, are what it needs. Where SQL leaves a choice there are two evaluations (`Demand`),
+which bound the number; where they agree it is exact:
+
+LEAST asks about a value or a row when something above wants it: a column of a derived table where
+it is read, a subquery when its condition comes to it, rows under a LIMIT until there are enough.
+MOST answers block by block: what a derived table's rows and the columns that are read of them
+need is asked before the block above sees them, a subquery is answered before its block, each of
+several model predicates sees every row (any may come first, and for some rows another), and a
+LIMIT above a model predicate cuts when all is answered. Cheap predicates on a derived table go
+into it in both, as far as its groups, its DISTINCT and its set operations let them.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from sqlglot import exp, parse_one
+
+from tests.properties.computed_values import ComputedValues, Ordered
+from tests.properties.lazy_rows import NULL, Expressions, Lazy, Name, Row, conjuncts, own_nodes
+from tests.properties.sql_clauses import (
+    AGGREGATES,
+    clauses,
+    columns_read,
+    group_keys,
+    is_about,
+    is_aggregating,
+    is_correlated,
+    is_existence,
+    is_kept_by,
+    number_of,
+    parts_above,
+    position_of_term,
+)
+
+Table = tuple[tuple[str, ...], Sequence[tuple[Any, ...]]]
+
+
+class _CallNeeded(Exception):
+    """An answer is needed that nobody asked for yet, where only what is known is of interest."""
+
+
+class Demand(Enum):
+    """Which of the evaluations that SQL allows."""
+
+    LEAST = "least"
+    MOST = "most"
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """The rows of a query under the names of its columns; `asked` are those that need a model."""
+
+    names: tuple[str, ...]
+    rows: list[Row]
+    values: list[tuple[Lazy, ...]]
+    asked: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A cheap condition from above on the columns of a relation, by their names."""
+
+    columns: frozenset[str]
+    holds: Callable[[Mapping[str, Lazy]], bool]
+
+
+@dataclass(slots=True)
+class _Joined:
+    """The rows of FROM, and which of their columns need a model."""
+
+    rows: list[Row]
+    asked: dict[Name, bool]
+
+
+class Evaluation:
+    """One evaluation of a query; `calls` are the invocations that it made."""
+
+    def __init__(
+        self,
+        tables: Mapping[str, Table],
+        views: Mapping[str, str],
+        answer: Callable[[str, str], Any],
+        functions: frozenset[str],
+        demand: Demand,
+        *,
+        is_reversed: bool = False,
+    ) -> None:
+        """`is_reversed` asks the model predicates of a block last one first.
+
+        `has_choice` says afterwards whether that made any difference to the order.
+        """
+        self.calls: set[tuple[str, str]] = set()
+        self._tables = tables
+        self._views = {name: _parse(sql) for name, sql in views.items()}
+        self.has_choice = False
+        self._answer = answer
+        self._functions = functions
+        self._is_eager = demand is Demand.MOST
+        self._is_reversed = is_reversed
+        self._is_free = False
+        self._asked: dict[Name, bool] = {}
+        self._ctes: dict[str, Relation] = {}
+        self._answered: dict[int, Relation] = {}
+        self._expressions = Expressions(
+            self._call, self._needs_model, self._subquery_values, self._subquery_exists
+        )
+        self._computed = ComputedValues(self._expressions)
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a query, all of whose columns are wanted."""
+        query = _parse(sql)
+        relation = self._relation(query, None, None)
+        return [
+            tuple(value.get() for value in values)
+            for row, values in zip(relation.rows, relation.values, strict=True)
+            if row.exists()
+        ]
+
+    def _call(self, function: str, prompt: str | None) -> Any:
+        if prompt is None or not prompt.strip():
+            return None
+        if self._is_free and (function, prompt) not in self.calls:
+            raise _CallNeeded
+        self.calls.add((function, prompt))
+        return self._answer(function, prompt)
+
+    # Queries.
+
+    def _relation(
+        self,
+        query: exp.Expr,
+        used: frozenset[str] | None,
+        outer: Row | None,
+        filters: Sequence[Filter] = (),
+    ) -> Relation:
+        """Evaluate a query of which the columns `used` are read (None: all)."""
+        query = query.unnest() if isinstance(query, exp.Subquery) else query
+        for cte in query.ctes:
+            self._define(query, cte, outer)
+        if isinstance(query, exp.SetOperation):
+            return self._set_operation(query, used, outer, filters)
+        assert isinstance(query, exp.Select)
+        return self._block(query, used, outer, filters)
+
+    def _define(self, query: exp.Expr, cte: exp.CTE, outer: Row | None) -> None:
+        """Take a common table that is read once for a derived table, and evaluate another once."""
+        readers = [t for t in query.find_all(exp.Table) if t.name == cte.alias]
+        if len(readers) == 1:
+            self._views[cte.alias] = cte.this
+            return
+        used = frozenset(
+            column
+            for reader in readers
+            for block in [reader.find_ancestor(exp.Select)]
+            if block is not None
+            for column in columns_read(block, reader.alias_or_name)
+        )
+        relation = self._relation(cte.this, used, outer)
+        self._ctes[cte.alias] = self._settled(relation, used)
+
+    def _set_operation(
+        self,
+        query: exp.SetOperation,
+        used: frozenset[str] | None,
+        outer: Row | None,
+        filters: Sequence[Filter],
+    ) -> Relation:
+        is_cut = query.args.get("limit") is not None or query.args.get("offset") is not None
+        is_bag = isinstance(query, exp.Union) and not query.args.get("distinct")
+        wanted = used if is_bag and used is not None else None
+        passed = () if is_cut else filters
+        left = self._relation(query.left, wanted, outer, passed)
+        right = self._relation(query.right, wanted, outer, _renamed(passed, left, query.right))
+        asked = frozenset(
+            name
+            for name, other in zip(left.names, right.names, strict=True)
+            if name in left.asked or other in right.asked
+        )
+        if is_bag:
+            rows, values = left.rows + right.rows, left.values + right.values
+            relation = Relation(left.names, rows, values, asked)
+        else:
+            kept = _combine(query, _distinct(left), _distinct(right))
+            relation = Relation(left.names, [Row({}) for _ in kept], kept, asked)
+        return self._cut(query, relation, None) if is_cut or query.args.get("order") else relation
+
+    def _block(
+        self,
+        block: exp.Select,
+        used: frozenset[str] | None,
+        outer: Row | None,
+        filters: Sequence[Filter],
+    ) -> Relation:
+        names = tuple(
+            (p.alias or p.output_name or p.name or f"_{n}").lower()
+            for n, p in enumerate(block.expressions)
+        )
+        items = dict(zip(names, block.expressions, strict=True))
+        is_grouped = block.args.get("group") is not None or any(
+            is_aggregating(part) for part in parts_above(block)
+        )
+        is_distinct = block.args.get("distinct") is not None
+        is_cut = block.args.get("limit") is not None or block.args.get("offset") is not None
+        wanted = None if is_distinct else used
+        self._answer_subqueries(block, wanted, items)
+        joined = self._from(block, outer) if self._may_have_rows(block) else _Joined([], {})
+        self._compute_cheaply_first(block, joined, is_grouped=is_grouped)
+        rows = joined.rows
+        windows = [w for part in parts_above(block) for w in part.find_all(exp.Window)]
+        if not is_cut and not windows and not (is_grouped and self._is_eager):
+            keys = group_keys(block, items) if is_grouped else None
+            rows = self._filtered(rows, filters, items, keys)
+        if is_grouped:
+            parts = [item for name, item in items.items() if wanted is None or name in wanted]
+            parts += [part for part in parts_above(block) if part not in block.expressions]
+            rows = self._groups(block, rows, items, outer)
+            if self._is_eager:
+                self._settle_aggregates(parts, rows)
+        present = [Row(r.columns, r.conditions, r.computed, r.outer) for r in rows]
+        for window in windows:
+            self._window(window, rows, present)
+        if self._is_eager:
+            self._settle_windows(block, wanted, items, rows, present)
+        rows = self._having(block, rows, present if windows else None)
+        asked = frozenset(name for name, item in items.items() if self._needs_model(item))
+        values = [tuple(self._lazy(item.unalias(), row) for item in items.values()) for row in rows]
+        relation = Relation(names, rows, values, asked)
+        if is_distinct:
+            kept = list(_distinct(relation))
+            relation = Relation(names, [Row({}) for _ in kept], kept, asked)
+        if is_cut or block.args.get("order"):
+            relation = self._cut(block, relation, items)
+        return relation
+
+    def _lazy(self, node: exp.Expr, row: Row) -> Lazy:
+        return Lazy(functools.partial(self._expressions.value, node, row))
+
+    def _may_have_rows(self, block: exp.Select) -> bool:
+        """Tell whether WHERE leaves any rows, by its constants alone."""
+        constants = [
+            part
+            for part in conjuncts(block.args.get("where"))
+            if part.find(exp.Column, exp.Query, exp.Anonymous) is None
+        ]
+        return self._is_eager or all(self._expressions.is_true(p, Row({})) for p in constants)
+
+    def _answer_subqueries(
+        self, block: exp.Select, used: frozenset[str] | None, items: Mapping[str, exp.Expr]
+    ) -> None:
+        """Answer the subqueries that do not depend on a row, if they come before the block."""
+        if not self._is_eager:
+            return
+        parts = [item for name, item in items.items() if used is None or name in used]
+        parts += [part for part in clauses(block) if part is not None]
+        for part in parts:
+            for query in part.find_all(exp.Query):
+                holder = query.parent
+                is_source = isinstance(holder, exp.Subquery) and isinstance(
+                    holder.parent, exp.From | exp.Join
+                )
+                inner = query.unnest() if isinstance(query, exp.Subquery) else query
+                if isinstance(query, exp.Subquery) or is_source or is_correlated(inner):
+                    continue
+                if inner.find_ancestor(exp.Select) is not block:
+                    continue
+                relation = self._subquery(inner, Row({}), is_existence=is_existence(query))
+                for row, values in zip(relation.rows, relation.values, strict=True):
+                    if row.exists() and not is_existence(query):
+                        values[0].get()
+
+    def _filtered(
+        self,
+        rows: list[Row],
+        filters: Sequence[Filter],
+        items: Mapping[str, exp.Expr],
+        keys: list[exp.Expr] | None,
+    ) -> list[Row]:
+        """Keep the rows that pass the cheap filters; of groups, filters on their keys."""
+        open_ = {n for n, item in items.items() if keys is None or item.unalias() in keys}
+        cheap = {name for name in open_ if not self._needs_model(items[name])}
+
+        def holds(found: Filter, row: Row) -> bool:
+            names = found.columns
+            return found.holds({name: self._lazy(items[name].unalias(), row) for name in names})
+
+        kept = [found for found in filters if found.columns <= cheap]
+        rows = [row for row in rows if all(holds(found, row) for found in kept)]
+        if not self._is_eager:
+            for row in rows:
+                own = [functools.partial(holds, f, row) for f in filters if f.columns <= open_]
+                row.require((*row.conditions, *own))
+        return rows
+
+    # FROM and WHERE.
+
+    def _from(self, block: exp.Select, outer: Row | None) -> _Joined:
+        from_ = block.args.get("from_")
+        if from_ is None:
+            return _Joined([Row({}, outer=outer)], {})
+        joins: list[exp.Join] = block.args.get("joins") or []
+        sides = [join.side for join in joins]
+        result = self._source(block, from_.this, outer, is_kept_by(sides, 0), [])
+        for number, join in enumerate(joins, start=1):
+            on = conjuncts(join.args.get("on"))
+            is_last = not any(side in ("RIGHT", "FULL") for side in sides[number:])
+            may_filter = join.side in ("", "LEFT") and (is_last or not self._is_eager)
+            right = self._source(
+                block, join.this, outer, is_kept_by(sides, number), on if may_filter else []
+            )
+            may_extend = bool(join.side) or not is_last
+            result = self._join(join, on, result, right, outer, may_extend=may_extend)
+        return result
+
+    def _source(
+        self,
+        block: exp.Select,
+        source: exp.Expr,
+        outer: Row | None,
+        is_filtered: bool,
+        on: Iterable[exp.Expr],
+    ) -> _Joined:
+        """Evaluate a source, with the cheap conditions that speak of it alone."""
+        alias = source.alias_or_name.lower()
+        used = frozenset(columns_read(block, alias))
+        where = conjuncts(block.args.get("where")) if is_filtered else []
+        about = [part for part in (*where, *on) if is_about(part, alias)]
+        filters = [self._filter(part, alias) for part in about]
+        relation = self._settled(self._named_relation(source, used, outer, filters), used)
+        asked = {(alias, name): name in relation.asked for name in relation.names}
+        rows = [
+            Row(
+                {(alias, name): value for name, value in zip(relation.names, values, strict=True)},
+                (row.exists,) if row.conditions else (),
+                outer=outer,
+            )
+            for row, values in zip(relation.rows, relation.values, strict=True)
+        ]
+        self._asked |= asked
+        cheap = [part for part in about if not self._needs_model(part)]
+        rows = [r for r in rows if all(self._expressions.is_true(part, r) for part in cheap)]
+        if self._is_eager:
+            asked = dict.fromkeys(asked, False)
+            self._asked |= asked
+        return _Joined(rows, asked)
+
+    def _filter(self, part: exp.Expr, alias: str) -> Filter:
+        columns = frozenset(column.name.lower() for column in part.find_all(exp.Column))
+        is_free = not any(self._is_call(node) for node in own_nodes(part))
+
+        def holds(values: Mapping[str, Lazy]) -> bool:
+            row = Row({(alias, name): value for name, value in values.items()})
+            return self._expressions.is_true(part, row)
+
+        return Filter(columns if is_free else frozenset({"\0"}), holds)
+
+    def _named_relation(
+        self,
+        source: exp.Expr,
+        used: frozenset[str],
+        outer: Row | None,
+        filters: Sequence[Filter],
+    ) -> Relation:
+        if isinstance(source.this, exp.Values):
+            names = tuple(column.name.lower() for column in source.args["alias"].columns)
+            values = [
+                tuple(self._lazy(value, Row({})) for value in row.expressions)
+                for row in source.this.expressions
+            ]
+            return Relation(names, [Row({}) for _ in values], values, frozenset())
+        if isinstance(source, exp.Subquery):
+            return self._relation(source.this, used, None, filters)
+        name = source.name.lower()
+        if name in self._ctes:
+            return self._ctes[name]
+        if name in self._views:
+            return self._relation(self._views[name], used, None, filters)
+        names, rows = self._tables[name]
+        values = [tuple(_constant(value) for value in row) for row in rows]
+        return Relation(names, [Row({}) for _ in rows], values, frozenset())
+
+    def _settled(self, relation: Relation, used: frozenset[str]) -> Relation:
+        """Return a relation, of which everything is answered if blocks are answered in turn."""
+        if not self._is_eager:
+            return relation
+        wanted = [n for n, name in enumerate(relation.names) if name in used]
+        kept = [v for r, v in zip(relation.rows, relation.values, strict=True) if r.exists()]
+        for values in kept:
+            for number in wanted:
+                values[number].get()
+        return Relation(relation.names, [Row({}) for _ in kept], kept, relation.asked)
+
+    def _join(
+        self,
+        join: exp.Join,
+        on: list[exp.Expr],
+        left: _Joined,
+        right: _Joined,
+        outer: Row | None,
+        *,
+        may_extend: bool,
+    ) -> _Joined:
+        """Join two relations; `may_extend` if this join or a later one adds rows of NULLs."""
+        cheap = [part for part in on if not self._needs_model(part)]
+        model = [part for part in on if self._needs_model(part)]
+        if self._is_eager and may_extend:
+            self._answer_on_sides(model, [*left.rows, *right.rows])
+        rows: list[Row] = []
+        matched: set[int] = set()
+        for one in left.rows:
+            has_match = False
+            for other in right.rows:
+                row = Row({**one.columns, **other.columns}, outer=outer)
+                if not all(self._expressions.is_true(part, row) for part in cheap):
+                    continue
+                row.require(self._ordered(_existence(one, other), row, model))
+                if not self._is_match(join, one, other, row, is_certain=not model):
+                    continue
+                has_match = True
+                matched.add(id(other))
+                rows.append(row)
+            if not has_match and join.side in ("LEFT", "FULL"):
+                columns = {**one.columns, **dict.fromkeys(right.asked, NULL)}
+                rows.append(Row(columns, _existence(one), outer=outer))
+        if join.side in ("RIGHT", "FULL"):
+            for other in right.rows:
+                if id(other) not in matched:
+                    columns = {**dict.fromkeys(left.asked, NULL), **other.columns}
+                    rows.append(Row(columns, _existence(other), outer=outer))
+        return _Joined(rows, {**left.asked, **right.asked})
+
+    def _answer_on_sides(self, conditions: Iterable[exp.Expr], rows: Iterable[Row]) -> None:
+        """Make the calls of an outer join's ON for every row of the side that they read."""
+        calls = [node for part in conditions for node in own_nodes(part) if self._is_call(node)]
+        for row in rows:
+            for call in calls:
+                names = {(c.table.lower(), c.name.lower()) for c in call.find_all(exp.Column)}
+                if names <= row.columns.keys():
+                    self._expressions.value(call, row)
+
+    def _is_match(
+        self, join: exp.Join, one: Row, other: Row, row: Row, *, is_certain: bool
+    ) -> bool:
+        """Tell whether two rows match, as far as an outer join must know before what is above."""
+        if join.side in ("LEFT", "FULL"):
+            is_certain &= not other.conditions
+        if join.side in ("RIGHT", "FULL"):
+            is_certain &= not one.conditions
+        return not join.side or is_certain or row.exists()
+
+    def _ordered(
+        self, before: tuple[Callable[[], bool], ...], row: Row, parts: Sequence[exp.Expr]
+    ) -> tuple[Callable[[], bool], ...]:
+        own = [functools.partial(self._expressions.is_true, part, row) for part in parts]
+        conditions = (*reversed(own), *reversed(before)) if self._is_reversed else (*before, *own)
+        self.has_choice |= len(conditions) > 1
+        if self._is_eager:  # some rows may be asked in one order, some in another
+            return (lambda: all([condition() for condition in conditions]),)  # noqa: C419
+        if not conditions:
+            return conditions
+        return (functools.partial(self._may_hold, conditions), *conditions)
+
+    def _may_hold(self, conditions: Sequence[Callable[[], bool]]) -> bool:
+        """Tell whether no condition fails for what is known without a call, as for no prompt."""
+        was_free, self._is_free = self._is_free, True
+        try:
+            return all(self._holds_or_asks(condition) for condition in conditions)
+        finally:
+            self._is_free = was_free
+
+    def _holds_or_asks(self, condition: Callable[[], bool]) -> bool:
+        try:
+            return condition()
+        except _CallNeeded:
+            return True
+
+    def _compute_cheaply_first(
+        self, block: exp.Select, joined: _Joined, *, is_grouped: bool
+    ) -> None:
+        """Drop the rows that fail a cheap part of WHERE; the other parts become conditions."""
+        where = conjuncts(block.args.get("where"))
+        cheap = [part for part in where if not self._needs_model(part)]
+        model = [part for part in where if self._needs_model(part)]
+        joined.rows = [
+            row
+            for row in joined.rows
+            if all(self._expressions.is_true(part, row) for part in cheap)
+        ]
+        for row in joined.rows:
+            row.require(self._ordered(row.conditions, row, model))
+        if is_grouped:
+            joined.rows = [row for row in joined.rows if row.exists()]
+
+    # Groups, windows, HAVING and QUALIFY.
+
+    def _groups(
+        self,
+        block: exp.Select,
+        rows: list[Row],
+        items: Mapping[str, exp.Expr],
+        outer: Row | None,
+    ) -> list[Row]:
+        keys = group_keys(block, items)
+        groups: dict[tuple[Any, ...], list[Row]] = {}
+        for row in rows:
+            key = tuple(self._expressions.value(part, row) for part in keys)
+            groups.setdefault(key, []).append(row)
+        if not keys and not groups:
+            groups[()] = []
+        parts = parts_above(block)
+        result = []
+        for key, members in groups.items():
+            row = Row({}, outer=outer)
+            for part in parts:
+                for node in own_nodes(part):
+                    if node in keys:
+                        row.computed[id(node)] = _constant(key[keys.index(node)])
+                    elif isinstance(node, AGGREGATES):
+                        row.computed[id(node)] = Lazy(
+                            functools.partial(self._computed.aggregate, node, members)
+                        )
+            result.append(row)
+        return result
+
+    def _settle_aggregates(self, parts: Iterable[exp.Expr], rows: Iterable[Row]) -> None:
+        for part in parts:
+            for node in own_nodes(part):
+                for row in rows if isinstance(node, AGGREGATES) else ():
+                    row.computed[id(node)].get()
+
+    def _window(self, window: exp.Window, rows: list[Row], present: list[Row]) -> None:
+        """Have every row know its value of a window, which is worked out for all at once."""
+        whole = Lazy(lambda: self._computed.window_values(window, present))
+        for row, member in zip(rows, present, strict=True):
+            row.computed[id(window)] = Lazy(
+                functools.partial(lambda member: whole.get().get(id(member)), member)
+            )
+
+    def _settle_windows(
+        self,
+        block: exp.Select,
+        used: frozenset[str] | None,
+        items: Mapping[str, exp.Expr],
+        rows: list[Row],
+        present: list[Row],
+    ) -> None:
+        parts = [item for name, item in items.items() if used is None or name in used]
+        parts += [part for part in parts_above(block) if part not in block.expressions]
+        for window in (w for part in parts for w in part.find_all(exp.Window)):
+            for row, member in zip(rows, present, strict=True):
+                if member.exists():
+                    row.computed[id(window)].get()
+
+    def _having(self, block: exp.Select, rows: list[Row], present: list[Row] | None) -> list[Row]:
+        """Apply HAVING and QUALIFY; `present` are the rows that windows see."""
+        parts = [
+            part for clause in ("having", "qualify") for part in conjuncts(block.args.get(clause))
+        ]
+        cheap = [part for part in parts if not self._needs_model(part)]
+        model = [part for part in parts if self._needs_model(part)]
+        if cheap and present is not None:
+            rows = [r for r, member in zip(rows, present, strict=True) if member.exists()]
+        rows = [r for r in rows if all(self._expressions.is_true(part, r) for part in cheap)]
+        for row in rows:
+            row.require(self._ordered(row.conditions, row, model))
+        return rows
+
+    # ORDER BY and LIMIT.
+
+    def _cut(
+        self, query: exp.Expr, relation: Relation, items: Mapping[str, exp.Expr] | None
+    ) -> Relation:
+        order = query.args.get("order")
+        terms = list(order.expressions) if order is not None else []
+        limit, offset = (number_of(query.args.get(key)) for key in ("limit", "offset"))
+        pairs = list(zip(relation.rows, relation.values, strict=True))
+        has_model_term = False
+        keys: list[exp.Expr] = []
+        by_name = dict(zip(relation.names, range(len(relation.names)), strict=True))
+        for term in terms:
+            position = position_of_term(term.this, by_name, items)
+            keys.append(term.this if position is None else exp.Literal.number(position))
+            has_model_term |= (
+                self._needs_model(term.this)
+                if position is None
+                else relation.names[position] in relation.asked
+            )
+        if limit is None and offset is None and query.parent is not None:
+            return relation  # the order of a derived table's rows is of no interest
+        needs_all = has_model_term or self._is_eager
+        if needs_all:
+            pairs = [pair for pair in pairs if pair[0].exists()]
+
+        def key(pair: tuple[Row, tuple[Lazy, ...]]) -> list[Any]:
+            found = []
+            for term, expression in zip(terms, keys, strict=True):
+                is_position = expression is not term.this
+                value = (
+                    pair[1][int(expression.name)].get()
+                    if is_position
+                    else self._expressions.value(expression, pair[0])
+                )
+                found.append(Ordered.of(value, term))
+            return found
+
+        if terms:
+            pairs.sort(key=key)
+        kept: list[tuple[Row, tuple[Lazy, ...]]] = []
+        end = None if limit is None else limit + (offset or 0)
+        for pair in pairs:
+            if end is not None and len(kept) >= end:
+                break
+            if (end is None and offset is None) or pair[0].exists():
+                kept.append(pair)
+        kept = kept[offset or 0 :]
+        return Relation(
+            relation.names, [row for row, _ in kept], [v for _, v in kept], relation.asked
+        )
+
+    # Subqueries.
+
+    def _subquery(self, query: exp.Expr, row: Row, *, is_existence: bool) -> Relation:
+        if is_correlated(query):
+            return self._relation(query, frozenset() if is_existence else None, row)
+        if id(query) not in self._answered:
+            used = frozenset[str]() if is_existence else None
+            self._answered[id(query)] = self._relation(query, used, None)
+        return self._answered[id(query)]
+
+    def _subquery_values(self, query: exp.Expr, row: Row) -> list[Lazy]:
+        relation = self._subquery(query, row, is_existence=False)
+        return [
+            values[0]
+            for found, values in zip(relation.rows, relation.values, strict=True)
+            if found.exists()
+        ]
+
+    def _subquery_exists(self, query: exp.Expr, row: Row) -> bool:
+        rows = self._subquery(query, row, is_existence=True).rows
+        found = (row.exists() for row in rows)
+        return any(list(found)) if self._is_eager else any(found)
+
+    # What needs a model.
+
+    def _is_call(self, node: exp.Expr) -> bool:
+        return isinstance(node, exp.Anonymous) and node.name in self._functions
+
+    def _needs_model(self, node: exp.Expr) -> bool:
+        """Tell whether an expression calls a model, or reads what does."""
+        for part in own_nodes(node):
+            if self._is_call(part):
+                return True
+            if isinstance(part, exp.Column):
+                if self._asked.get((part.table.lower(), part.name.lower())):
+                    return True
+            elif isinstance(part, exp.Query) and part is not node and is_correlated(part):
+                is_asking = any(self._is_call(inner) for inner in part.walk())
+                if is_asking or self._reads_view(part):
+                    return True
+        return False
+
+    def _reads_view(self, query: exp.Expr) -> bool:
+        return any(table.name.lower() in self._views for table in query.find_all(exp.Table))
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How many calls a query needs at least, and how many block by block evaluation makes."""
+
+    least: int
+    most: int
+
+
+def bounds(
+    sql: str,
+    tables: Mapping[str, Table],
+    views: Mapping[str, str],
+    answer: Callable[[str, str], Any],
+    functions: frozenset[str],
+) -> Bounds:
+    """Return how many calls a query needs; model predicates may come first or last one first."""
+    counts: list[int] = []
+    for demand in Demand:
+        for is_reversed in (False, True):
+            one = Evaluation(tables, views, answer, functions, demand, is_reversed=is_reversed)
+            one.rows(sql)
+            counts.append(len(one.calls))
+            if not one.has_choice or demand is Demand.MOST:
+                break
+    return Bounds(min(counts), max(counts))
+
+
+def _existence(*rows: Row) -> tuple[Callable[[], bool], ...]:
+    return tuple(row.exists for row in rows if row.conditions)
+
+
+@functools.lru_cache(maxsize=16)
+def _parse(sql: str) -> exp.Expr:
+    return parse_one(sql, read="redshift")
+
+
+def _constant(value: Any) -> Lazy:
+    return Lazy(lambda: value)
+
+
+def _distinct(relation: Relation) -> list[tuple[Lazy, ...]]:
+    found: dict[tuple[Any, ...], tuple[Lazy, ...]] = {}
+    for row, values in zip(relation.rows, relation.values, strict=True):
+        if row.exists():
+            found.setdefault(tuple(value.get() for value in values), values)
+    return list(found.values())
+
+
+def _combine(
+    query: exp.SetOperation, left: list[tuple[Lazy, ...]], right: list[tuple[Lazy, ...]]
+) -> list[tuple[Lazy, ...]]:
+    def plain(values: tuple[Lazy, ...]) -> tuple[Any, ...]:
+        return tuple(value.get() for value in values)
+
+    others = {plain(values) for values in right}
+    if isinstance(query, exp.Intersect):
+        return [values for values in left if plain(values) in others]
+    if isinstance(query, exp.Except):
+        return [values for values in left if plain(values) not in others]
+    own = {plain(values) for values in left}
+    return left + [values for values in right if plain(values) not in own]
+
+
+def _renamed(filters: Sequence[Filter], left: Relation, right: exp.Expr) -> list[Filter]:
+    """Return filters on the columns of a set operation as filters on its second arm's."""
+    names = dict(zip(left.names, (name.lower() for name in right.named_selects), strict=True))
+
+    def renamed(found: Filter) -> Filter:
+        def holds(values: Mapping[str, Lazy]) -> bool:
+            return found.holds({name: values[names[name]] for name in found.columns})
+
+        return Filter(frozenset(names[name] for name in found.columns), holds)
+
+    return [renamed(found) for found in filters if found.columns <= set(names)]
