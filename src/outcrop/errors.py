@@ -333,10 +333,18 @@ class TransientProviderError(ProviderError):
     """The same request may succeed later. Retried by the runtime, by nobody else."""
 
 
+class QuotaKind(StrEnum):
+    """What a provider counts."""
+
+    REQUESTS = "requests"
+    TOKENS = "tokens"
+
+
 class Throttled(TransientProviderError):
     """A quota was hit. Costs nothing and is no failure: the runtime slows down and tries again.
 
-    `retry_after_s` is the provider's own wish, in seconds, where it sends one.
+    `retry_after_s` is the provider's own wish, in seconds, where it sends one; `quota` says which
+    quota it was, where the provider does.
     """
 
     def __init__(
@@ -345,11 +353,13 @@ class Throttled(TransientProviderError):
         *,
         code: str = "",
         retry_after_s: float | None = None,
+        quota: QuotaKind | None = None,
         hint: str | None = None,
         detail: str | None = None,
     ) -> None:
         super().__init__(message, code=code, hint=hint, detail=detail)
         self.retry_after_s = retry_after_s
+        self.quota = quota
 
 
 class Unavailable(TransientProviderError):

@@ -1,7 +1,7 @@
 """What the emulator knows of models by their ids: the forms of ids, and limits by family.
 
 Sources: Bedrock API reference, "Converse" (modelId); Bedrock user guide, "Inference request
-parameters" of each family and "How tokens are counted" (the burndown of the token quota).
+parameters" of each family.
 """
 
 from __future__ import annotations
@@ -22,13 +22,11 @@ _MODEL_ID = re.compile(
 class ModelLimits:
     """The limits of the models whose id `pattern` finds.
 
-    A request without a limit of its own reserves `output_tokens_max` of the token quota; an output
-    token is worth `burndown` tokens of it.
+    A request without a limit of its own reserves `output_tokens_max` of the token quota.
     """
 
     pattern: re.Pattern[str]
     output_tokens_max: int
-    burndown: int = 1
     temperature_max: float = 1.0
 
 
@@ -37,9 +35,7 @@ _LIMITS: tuple[ModelLimits, ...] = (
     ModelLimits(re.compile(r"anthropic\.claude-(v2|instant)"), 4_096),
     ModelLimits(re.compile(r"anthropic\.claude-3-(haiku|sonnet|opus)"), 4_096),
     ModelLimits(re.compile(r"anthropic\.claude-3-5"), 8_192),
-    ModelLimits(re.compile(r"anthropic\.claude-[a-z]+-4-8"), 64_000, burndown=15),
-    ModelLimits(re.compile(r"anthropic\.claude-[a-z]+-5"), 64_000, burndown=10),
-    ModelLimits(re.compile(r"anthropic\.claude"), 64_000, burndown=5),
+    ModelLimits(re.compile(r"anthropic\.claude"), 64_000),
     ModelLimits(re.compile(r"amazon\.titan-text-lite"), 4_096),
     ModelLimits(re.compile(r"amazon\.titan-text-express"), 8_192),
     ModelLimits(re.compile(r"amazon\.titan-text-premier"), 3_072),

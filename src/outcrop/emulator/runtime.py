@@ -30,6 +30,7 @@ from outcrop.providers.base import (
     RequestType,
     TokenUsage,
 )
+from outcrop.providers.burndown import burndown_of
 from outcrop.providers.converse import text_of, usage_member
 from outcrop.providers.scripted import count_tokens
 
@@ -83,7 +84,7 @@ class Runtime:
                 return Answer(None, fault)
             response, usage = await self._run_model(call)
             used = usage.input_tokens + usage.cache_write_tokens
-            used += usage.output_tokens * call.limits.burndown
+            used += usage.output_tokens * burndown_of(call.model_id)
         finally:
             self._quotas.settle(call.model_id, reserved=reserved, used=used)
         if fault is not None and fault.kind is FaultKind.CONTENT:

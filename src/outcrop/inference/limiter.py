@@ -1,10 +1,14 @@
-"""How many requests one model gets at once: additive increase, multiplicative decrease.
+"""When a request may be sent: the provider's quota, learned, and shared fairly.
 
-A provider does not say what its quota is, so the limiter learns it from throttles. The window
-starts small and doubles with each round trip until the first throttle (slow start); from then on
-it grows by one for each window of successes, and is halved by a throttle, **at most once per
-epoch**: a request that was sent before the last decrease says nothing about the window after it.
-After a decrease nothing is sent for a moment, so that those who wait do not all rush in at once.
+    window    how many are in flight at once (`window`)
+    requests  the quota of requests, as far as it is known (`rate`)
+    tokens    the quota of tokens: a request takes its input and its limit of output when it is
+              sent, and gives back what it did not use when it is answered, as Bedrock counts
+              ("How tokens are counted", Bedrock user guide)
+
+A refusal by a quota that was due, since the rates look for it now and then, leaves the window as it
+is; any other one halves it, **at most once per epoch**: a request that was sent before the last
+decrease says nothing about the window after it.
 
 One limiter serves all statements that ask one model. It runs on the gateway's event loop alone.
 """
@@ -12,131 +16,222 @@ One limiter serves all statements that ask one model. It runs on the gateway's e
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from dataclasses import dataclass
+from enum import StrEnum
 
+from outcrop.errors import QuotaKind
 from outcrop.inference.clock import Clock
+from outcrop.inference.rate import LearnedRate
+from outcrop.inference.shares import Share, Shares
+from outcrop.inference.window import Window
 
-WINDOW_START = 16
 PAUSE_S = 0.1
 PAUSE_MAX_S = 30.0
+_TICK_S = 0.001
+
+
+class Wait(StrEnum):
+    """What those who wait are waiting for."""
+
+    CONCURRENCY = "concurrency"
+    REQUESTS = "quota of requests"
+    TOKENS = "quota of tokens"
+    PAUSE = "pause after a throttle"
+
+
+@dataclass(frozen=True, slots=True)
+class LearnedLimits:
+    """What is known of a model's quotas, per second; None where nothing is."""
+
+    requests_per_s: float | None = None
+    tokens_per_s: float | None = None
 
 
 class Permit:
     """The right to send one request; ended by exactly one of its methods."""
 
-    __slots__ = ("_epoch", "_limiter")
+    __slots__ = ("_epoch", "_limiter", "_sent_s", "_tokens")
 
-    def __init__(self, limiter: Limiter, epoch: int) -> None:
+    def __init__(self, limiter: Limiter, epoch: int, tokens: float, sent_s: float) -> None:
         self._limiter = limiter
         self._epoch = epoch
+        self._tokens = tokens
+        self._sent_s = sent_s
 
-    def succeeded(self) -> None:
-        """The provider answered: the window may grow."""
-        self._limiter._grow()
-        self._limiter._release()
+    def succeeded(self, tokens: float | None = None) -> None:
+        """The provider answered, and counted so many tokens; None: nobody knows."""
+        unused = 0.0 if tokens is None else self._tokens - tokens
+        self._limiter._answered(unused, self._sent_s)
 
-    def throttled(self, retry_after_s: float | None = None) -> None:
-        """The provider's quota was hit: the window shrinks, once per epoch."""
-        self._limiter._shrink(self._epoch, retry_after_s or 0.0)
-        self._limiter._release()
+    def throttled(self, quota: QuotaKind | None = None, retry_after_s: float | None = None) -> None:
+        """The provider's quota was hit; None: it did not say which."""
+        self._limiter._refused(self._epoch, self._tokens, self._sent_s, quota, retry_after_s or 0.0)
 
     def failed(self) -> None:
         """It ended in another way, which says nothing of the quota."""
-        self._limiter._release()
+        self._limiter._ended(self._tokens)
 
 
 class Limiter:
-    """The window of requests in flight to one model."""
+    """The way to one model, as wide as the model's provider allows."""
 
-    def __init__(self, clock: Clock, window_max: int, window_start: int = WINDOW_START) -> None:
+    def __init__(self, clock: Clock, window: Window, known: LearnedLimits | None = None) -> None:
+        known = known or LearnedLimits()
+        now_s = clock.monotonic()
         self._clock = clock
-        self._window_max = window_max
-        self._window = float(min(window_start, window_max))
+        self._window = window
+        self._requests = LearnedRate(now_s, known.requests_per_s)
+        self._tokens = LearnedRate(now_s, known.tokens_per_s)
         self._in_flight = 0
         self._epoch = 0
-        self._waiters: deque[asyncio.Future[Permit]] = deque()
+        self._shares: Shares[Permit] = Shares()
+        self._everybody: Share[Permit] = Share()
         self._paused_until_s = float("-inf")
         self._resuming: asyncio.Task[None] | None = None
 
     @property
     def window(self) -> int:
         """How many requests may be in flight now."""
-        return int(self._window)
+        return self._window.size
 
     @property
     def in_flight(self) -> int:
         """How many requests are in flight now."""
         return self._in_flight
 
-    def try_acquire(self) -> Permit | None:
-        """Return a permit if one is free and nobody waits for it, else None."""
-        if self._waiters or not self._has_room():
-            return None
-        return self._permit()
+    @property
+    def learned(self) -> LearnedLimits:
+        """What is known of the quotas now."""
+        return LearnedLimits(self._requests.per_s, self._tokens.per_s)
 
-    async def acquire(self) -> Permit:
-        """Return a permit as soon as one is free, first come, first served."""
-        permit = self.try_acquire()
+    @property
+    def wait(self) -> Wait | None:
+        """What those who wait are waiting for; None if nobody waits."""
+        first = self._shares.first()
+        return None if first is None else self._obstacle(first[1], self._clock.monotonic())[0]
+
+    def try_acquire(self, share: Share[Permit] | None = None, tokens: float = 0.0) -> Permit | None:
+        """Return a permit if one is free and nobody waits for it, else None."""
+        now_s = self._clock.monotonic()
+        if self._shares or self._obstacle(tokens, now_s)[0] is not None:
+            return None
+        if share is not None:
+            self._shares.charge(share, self._cost(tokens))
+        return self._permit(tokens, now_s)
+
+    async def acquire(self, share: Share[Permit] | None = None, tokens: float = 0.0) -> Permit:
+        """Return a permit as soon as it is this share's turn, and there is one."""
+        permit = self.try_acquire(share, tokens)
         if permit is not None:
             return permit
-        waiter: asyncio.Future[Permit] = asyncio.get_running_loop().create_future()
-        self._waiters.append(waiter)
-        self._resume_after_pause()
+        turn = self._shares.wait(share or self._everybody, tokens)
+        self._resume_in_time()
         try:
-            return await waiter
+            return await turn
         except asyncio.CancelledError:
-            if waiter.done() and not waiter.cancelled():  # canceled with the permit in hand
-                waiter.result().failed()
+            if turn.done() and not turn.cancelled():  # canceled with the permit in hand
+                turn.result().failed()
             raise
 
+    def tell(self, limits: LearnedLimits) -> None:
+        """Take what the provider says of its quotas."""
+        now_s = self._clock.monotonic()
+        for rate, per_s in (
+            (self._requests, limits.requests_per_s),
+            (self._tokens, limits.tokens_per_s),
+        ):
+            if per_s is not None:
+                rate.tell(per_s, now_s)
+
     async def close(self) -> None:
-        """Stop the pause, if there is one."""
+        """Stop what would serve those who wait."""
         if self._resuming is not None:
             self._resuming.cancel()
             await asyncio.gather(self._resuming, return_exceptions=True)
 
-    def _permit(self) -> Permit:
+    def _cost(self, tokens: float) -> float:
+        """Return what a request counts for its share."""
+        return 1.0 if self._tokens.per_s is None else max(tokens, 1.0)
+
+    def _obstacle(self, tokens: float, now_s: float) -> tuple[Wait | None, float]:
+        """Return what a request of so many tokens waits for, and how long if that is known."""
+        if self._in_flight >= self._window.size:
+            return Wait.CONCURRENCY, 0.0
+        if now_s < self._paused_until_s:
+            return Wait.PAUSE, self._paused_until_s - now_s
+        wait_s = self._requests.wait_s(1.0, now_s)
+        if wait_s > 0:
+            return Wait.REQUESTS, wait_s
+        wait_s = self._tokens.wait_s(tokens, now_s)
+        if wait_s > 0:
+            return Wait.TOKENS, wait_s
+        return None, 0.0
+
+    def _permit(self, tokens: float, now_s: float) -> Permit:
         self._in_flight += 1
-        return Permit(self, self._epoch)
+        self._requests.take(1.0, now_s)
+        self._tokens.take(tokens, now_s)
+        return Permit(self, self._epoch, tokens, now_s)
 
-    def _has_room(self) -> bool:
-        return self._in_flight < int(self._window) and not self._is_paused()
+    def _answered(self, unused: float, sent_s: float) -> None:
+        now_s = self._clock.monotonic()
+        if unused:
+            self._tokens.give_back(unused, now_s)
+        self._window.answered(self._in_flight, now_s - sent_s)
+        self._release()
 
-    def _is_paused(self) -> bool:
-        return bool(self._epoch) and self._clock.monotonic() < self._paused_until_s
-
-    def _grow(self) -> None:
-        """Widen the window, if it was full: what was not used proves nothing."""
-        if self._in_flight >= int(self._window):
-            step = 1.0 / self._window if self._epoch else 1.0
-            self._window = min(self._window + step, float(self._window_max))
-
-    def _shrink(self, epoch: int, retry_after_s: float) -> None:
+    def _refused(
+        self,
+        epoch: int,
+        tokens: float,
+        sent_s: float,
+        quota: QuotaKind | None,
+        retry_after_s: float,
+    ) -> None:
+        now_s = self._clock.monotonic()
         pause_s = min(retry_after_s, PAUSE_MAX_S)
-        if epoch == self._epoch:
+        if quota is QuotaKind.TOKENS:
+            was_due = self._tokens.refuse(tokens, sent_s, now_s)
+            self._requests.undo(1.0, sent_s, now_s)
+        else:
+            was_due = self._requests.refuse(1.0, sent_s, now_s)
+            self._tokens.undo(tokens, sent_s, now_s)
+        if epoch == self._epoch and not was_due:
             self._epoch += 1
-            self._window = max(self._window / 2, 1.0)
+            self._window.refused()
             pause_s = max(pause_s, PAUSE_S)
-        self._paused_until_s = max(self._paused_until_s, self._clock.monotonic() + pause_s)
+        self._paused_until_s = max(self._paused_until_s, now_s + pause_s)
+        self._release()
+
+    def _ended(self, tokens: float) -> None:
+        """A request ended without an answer: whether it counts nobody knows, so it does."""
+        self._release()
 
     def _release(self) -> None:
         self._in_flight -= 1
-        self._serve()
+        if self._shares:
+            self._serve()
 
     def _serve(self) -> None:
-        while self._waiters and self._has_room():
-            waiter = self._waiters.popleft()
-            if not waiter.done():
-                waiter.set_result(self._permit())
-        self._resume_after_pause()
+        """Serve those whose turn it is, as far as there is room."""
+        now_s = self._clock.monotonic()
+        while (first := self._shares.first()) is not None:
+            share, tokens = first
+            if self._obstacle(tokens, now_s)[0] is not None:
+                break
+            self._shares.serve(share, self._permit(tokens, now_s), self._cost(tokens))
+        self._resume_in_time()
 
-    def _resume_after_pause(self) -> None:
-        """See to it that those who wait are served when the pause ends."""
-        if self._waiters and self._resuming is None and self._is_paused():
+    def _resume_in_time(self) -> None:
+        """See to it that those who wait for a moment in time are served then."""
+        if self._shares and self._resuming is None:
             self._resuming = asyncio.ensure_future(self._resume())
 
     async def _resume(self) -> None:
-        while self._is_paused():
-            await self._clock.sleep(self._paused_until_s - self._clock.monotonic())
+        while (first := self._shares.first()) is not None:
+            obstacle, wait_s = self._obstacle(first[1], self._clock.monotonic())
+            if obstacle is Wait.CONCURRENCY:  # the next that ends serves them
+                break
+            await self._clock.sleep(max(wait_s, _TICK_S))
+            self._serve()
         self._resuming = None
-        self._serve()

@@ -97,6 +97,11 @@ class AnthropicProvider:
         """None: the account's quota decides, and the runtime learns it."""
         return None
 
+    @property
+    def lets_wait(self) -> bool:
+        """The account's quota refuses."""
+        return False
+
     async def complete(self, request: ProviderRequest) -> Completion:
         """Send `request` once; see `Provider.complete`."""
         if request.request_type is RequestType.UNIFIED:

@@ -124,6 +124,11 @@ class Provider(Protocol):
         """Requests that make sense in flight at once (a local model's slots); None: no limit."""
         ...
 
+    @property
+    def lets_wait(self) -> bool:
+        """Whether its endpoint lets requests wait instead of refusing them, as one's own does."""
+        ...
+
     async def complete(self, request: ProviderRequest) -> Completion:
         """Send `request` once and return the completion.
 

@@ -136,6 +136,11 @@ class BedrockProvider:
         """None: the account's quota decides, and the runtime learns it."""
         return None
 
+    @property
+    def lets_wait(self) -> bool:
+        """The account's quota refuses."""
+        return False
+
     async def complete(self, request: ProviderRequest) -> Completion:
         """Send `request` once; see `Provider.complete`.
 

@@ -18,7 +18,7 @@ from outcrop.errors import (
     TimedOut,
     Unavailable,
 )
-from outcrop.providers.transport import Reply, error_of_status, retry_after_of
+from outcrop.providers.transport import Reply, error_of_status, quota_named, retry_after_of
 
 # No model id in Bedrock's messages, so the hints name it.
 _ACCESS_HINT = (
@@ -88,7 +88,12 @@ def explain(reply: Reply, model_id: str, region: str) -> ProviderError:
         return error_of_status(reply, message, code)
     filled = hint and hint.format(model=model_id, region=region)
     if make is Throttled:
-        return Throttled(message, code=code, retry_after_s=retry_after_of(reply.headers))
+        return Throttled(
+            message,
+            code=code,
+            retry_after_s=retry_after_of(reply.headers),
+            quota=quota_named(message) if code == "ThrottlingException" else None,
+        )
     return make(message, code=code, hint=filled)
 
 

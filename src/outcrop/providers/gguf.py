@@ -75,6 +75,11 @@ class GgufProvider:
         """The number of slots: more requests at once would only wait."""
         return self._options.load.slots
 
+    @property
+    def lets_wait(self) -> bool:
+        """Its slots are all that there is."""
+        return False
+
     async def complete(self, request: ProviderRequest) -> Completion:
         """Answer `request`; the first one to a model waits until it is loaded.
 

@@ -51,6 +51,7 @@ from outcrop.providers.transport import (
     encode_json,
     error_of_status,
     is_loopback,
+    is_private,
 )
 
 OPTIONS = ("base_url", "api_key_env", "headers", "max_tokens_field")
@@ -92,6 +93,11 @@ class OpenAIProvider:
     def concurrency_max(self) -> int | None:
         """None: the endpoint's quota or queue decides, and the runtime learns it."""
         return None
+
+    @property
+    def lets_wait(self) -> bool:
+        """Whether it is a server of one's own; public services have quotas, and refuse."""
+        return is_private(self._options.base_url)
 
     async def complete(self, request: ProviderRequest) -> Completion:
         """Send `request` once; see `Provider.complete`."""

@@ -79,6 +79,11 @@ class ScriptedProvider:
         """The option of this name."""
         return self.options.concurrency_max
 
+    @property
+    def lets_wait(self) -> bool:
+        """It refuses, if its rules say so."""
+        return False
+
     async def complete(self, request: ProviderRequest) -> Completion:
         """Answer `request` from the script; raises what its fault says."""
         if request.request_type is RequestType.RAW:

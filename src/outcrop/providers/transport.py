@@ -38,6 +38,7 @@ from outcrop.errors import (
     AuthFailed,
     ModelNotFound,
     ProviderError,
+    QuotaKind,
     Rejected,
     Throttled,
     TimedOut,
@@ -120,6 +121,17 @@ def is_loopback(url: URL) -> bool:
         return True
     try:
         return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def is_private(url: URL) -> bool:
+    """Return whether `url` names this machine, or one of a private network."""
+    host = url.host or ""
+    if is_loopback(url) or "." not in host.rstrip(".") or host.endswith((".local", ".internal")):
+        return True
+    try:
+        return ip_address(host).is_private
     except ValueError:
         return False
 
@@ -320,6 +332,14 @@ def retry_after_of(headers: Mapping[str, str]) -> float | None:
     return None
 
 
+def quota_named(message: str) -> QuotaKind | None:
+    """Return the quota that the text of a throttle names, as Bedrock, OpenAI and Anthropic do."""
+    folded = message.lower()
+    if "token" in folded:
+        return QuotaKind.TOKENS
+    return QuotaKind.REQUESTS if "request" in folded else None
+
+
 def error_of_status(reply: Reply, message: str, code: str) -> ProviderError:
     """Return the error that an HTTP status stands for, where a provider says no more than that.
 
@@ -335,7 +355,12 @@ def error_of_status(reply: Reply, message: str, code: str) -> ProviderError:
         case 408:
             return TimedOut(message, code=code)
         case 429:
-            return Throttled(message, code=code, retry_after_s=retry_after_of(reply.headers))
+            return Throttled(
+                message,
+                code=code,
+                retry_after_s=retry_after_of(reply.headers),
+                quota=quota_named(message),
+            )
         case 504:
             return TimedOut(message, code=code, possibly_paid=True)
         case status if status >= 500 or status == 424:

@@ -18,6 +18,7 @@ from outcrop.emulator.server import Emulator, EmulatorConfig, RunningEmulator, s
 from outcrop.emulator.service_errors import ServiceError
 from outcrop.errors import InvalidParameter, MissingDependency
 from outcrop.providers.base import Completion, ProviderRequest, TokenUsage
+from outcrop.providers.burndown import burndown_of
 from outcrop.providers.converse import text_response
 from tests.unit.emulator.requests import CLAUDE, converse
 
@@ -125,7 +126,7 @@ def test_without_botocore_the_hint_has_the_command(monkeypatch: pytest.MonkeyPat
 )
 def test_limits_of_models(model_id: str, output_tokens_max: int, burndown: int) -> None:
     limits = find_limits(model_id)
-    assert (limits.output_tokens_max, limits.burndown) == (output_tokens_max, burndown)
+    assert (limits.output_tokens_max, burndown_of(model_id)) == (output_tokens_max, burndown)
 
 
 @pytest.mark.parametrize("text", ["", "claude", "a b.c", "arn:aws:s3:::bucket", ".x", "x."])

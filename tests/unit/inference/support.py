@@ -69,6 +69,7 @@ class InMemoryProvider:
     behavior: Behavior | None = None
     name: str = PROVIDER
     concurrency_max: int | None = None
+    lets_wait: bool = False
     requests: list[str] = field(default_factory=list)
     in_flight: int = 0
     in_flight_max: int = 0

@@ -1,13 +1,28 @@
-"""The window of requests in flight to one model."""
+"""When a request may be sent: window, quotas and shares together."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 
 import pytest
 
-from outcrop.inference.limiter import PAUSE_MAX_S, PAUSE_S, Limiter, Permit
+from outcrop.errors import QuotaKind
+from outcrop.inference.limiter import (
+    PAUSE_MAX_S,
+    PAUSE_S,
+    LearnedLimits,
+    Limiter,
+    Permit,
+    Wait,
+)
+from outcrop.inference.shares import Share
+from outcrop.inference.window import AimdWindow
 from tests.unit.inference.support import VirtualClock
+
+
+def limiter_of(clock: VirtualClock, size: int, known: LearnedLimits | None = None) -> Limiter:
+    return Limiter(clock, AimdWindow(1_000, size), known)
 
 
 def fill(limiter: Limiter) -> list[Permit]:
@@ -17,71 +32,27 @@ def fill(limiter: Limiter) -> list[Permit]:
     return permits
 
 
-def test_the_window_doubles_with_each_full_round_until_the_first_throttle() -> None:
-    limiter = Limiter(VirtualClock(), window_max=1_000, window_start=4)
-    permits = fill(limiter)
-    windows = []
-    for _ in range(4):
-        of_next_round = []
-        for permit in permits:
-            permit.succeeded()
-            of_next_round += fill(limiter)
-        permits = of_next_round
-        windows.append(limiter.window)
-    assert windows == [8, 16, 32, 64]
-    permits[0].throttled()
-    assert limiter.window == 32
-
-
-def test_a_window_that_is_not_full_does_not_grow() -> None:
-    limiter = Limiter(VirtualClock(), window_max=100, window_start=8)
-    for _ in range(50):
-        permit = limiter.try_acquire()
-        assert permit is not None
-        permit.succeeded()
-    assert limiter.window == 8
-
-
-def test_after_a_throttle_it_grows_by_one_for_each_window_of_successes() -> None:
-    clock = VirtualClock()
-    limiter = Limiter(clock, window_max=100, window_start=16)
-    fill(limiter)[0].throttled()
-    assert limiter.window == 8
-    clock.now_s += PAUSE_S
-    while limiter.in_flight > 8:  # the others of the old window come back without news
-        Permit(limiter, 0).failed()
-    for _ in range(9):
-        Permit(limiter, 1).succeeded()
-        assert limiter.try_acquire() is not None
-    assert limiter.window == 9
-
-
-def test_it_never_exceeds_its_maximum() -> None:
-    limiter = Limiter(VirtualClock(), window_max=4, window_start=16)
-    assert len(fill(limiter)) == 4
-    Permit(limiter, 0).succeeded()
-    assert limiter.window == 4
-
-
 def test_a_storm_of_throttles_from_one_window_halves_once() -> None:
-    limiter = Limiter(VirtualClock(), window_max=100, window_start=64)
+    limiter = limiter_of(VirtualClock(), 64)
     for permit in fill(limiter):
         permit.throttled()
     assert limiter.window == 32
     assert limiter.in_flight == 0
 
 
-def test_a_throttle_of_the_next_window_halves_again_and_never_below_one() -> None:
-    clock = VirtualClock()
-    limiter = Limiter(clock, window_max=100, window_start=4)
-    windows = []
-    for _ in range(4):
-        permit = limiter.try_acquire()
+def test_the_rate_is_learned_per_kind_of_quota() -> None:
+    for quota, learned in (
+        (None, (True, False)),
+        (QuotaKind.REQUESTS, (True, False)),
+        (QuotaKind.TOKENS, (False, True)),
+    ):
+        limiter = limiter_of(VirtualClock(), 4)
+        permit = limiter.try_acquire(tokens=100.0)
         assert permit is not None
-        permit.throttled()
-        windows.append(limiter.window)
-        clock.now_s += PAUSE_S
-    assert windows == [2, 1, 1, 1]
+        permit.throttled(quota)
+        limits = limiter.learned
+        found = (limits.requests_per_s is not None, limits.tokens_per_s is not None)
+        assert found == learned
 
 
 @pytest.mark.parametrize(
@@ -91,43 +62,134 @@ def test_nothing_is_sent_for_a_moment_after_a_throttle(
     retry_after_s: float | None, pause_s: float
 ) -> None:
     clock = VirtualClock()
-    limiter = Limiter(clock, window_max=100, window_start=4)
+    limiter = limiter_of(clock, 4)
     permit = limiter.try_acquire()
     assert permit is not None
-    permit.throttled(retry_after_s)
+    permit.throttled(None, retry_after_s)
     clock.now_s = pause_s - 0.001
     assert limiter.try_acquire() is None
-    clock.now_s = pause_s
+    clock.now_s = pause_s + 1.0
     assert limiter.try_acquire() is not None
 
 
-def test_who_waits_is_served_in_turn_when_the_pause_is_over() -> None:
-    async def scenario() -> tuple[list[int], float]:
+def test_who_waits_says_for_what() -> None:
+    async def scenario() -> list[Wait | None]:
         clock = VirtualClock()
-        limiter = Limiter(clock, window_max=2, window_start=2)
-        served: list[int] = []
+        limiter = limiter_of(clock, 1, LearnedLimits(10.0, 1_000.0))
+        clock.now_s = 1.0
+        waits = [limiter.wait]
+        permit = limiter.try_acquire(tokens=2_000.0)
+        assert permit is not None
+        waiter = asyncio.ensure_future(limiter.acquire(tokens=50.0))
+        await asyncio.sleep(0)
+        waits.append(limiter.wait)
+        permit.succeeded(tokens=2_000.0)
+        waits.append(limiter.wait)
+        waiter.cancel()
+        await asyncio.gather(waiter, return_exceptions=True)
+        await limiter.close()
+        return waits
 
-        async def work(number: int) -> None:
+    assert asyncio.run(scenario()) == [None, Wait.CONCURRENCY, Wait.TOKENS]
+
+
+def test_a_known_rate_is_kept() -> None:
+    async def scenario() -> float:
+        clock = VirtualClock()
+        limiter = limiter_of(clock, 100, LearnedLimits(requests_per_s=10.0))
+
+        async def work() -> None:
             permit = await limiter.acquire()
-            served.append(number)
-            await clock.sleep(1.0)
             permit.succeeded()
 
-        first = limiter.try_acquire()
-        assert first is not None
-        first.throttled()
-        await clock.run(asyncio.gather(*(work(number) for number in range(4))))
-        return served, clock.now_s
+        await clock.run(asyncio.gather(*(work() for _ in range(15))))
+        return clock.now_s
 
-    served, ended_s = asyncio.run(scenario())
-    assert served == [0, 1, 2, 3]
-    # The window was halved to 1, and grew to 2 after the first success at 1.1 s.
-    assert ended_s == pytest.approx(PAUSE_S + 3.0)
+    assert asyncio.run(scenario()) == pytest.approx(1.5, abs=0.2)
+
+
+def test_tokens_are_reserved_and_settled() -> None:
+    async def scenario() -> tuple[int, int]:
+        clock = VirtualClock()
+        limiter = limiter_of(clock, 100, LearnedLimits(tokens_per_s=1_000.0))
+        clock.now_s = 1.0
+        sent = 0
+        permits = []
+        while (permit := limiter.try_acquire(tokens=50.0)) is not None:
+            permits.append(permit)
+            sent += 1
+        for permit in permits:
+            permit.succeeded(tokens=5.0)
+        again = 0
+        while limiter.try_acquire(tokens=50.0) is not None:
+            again += 1
+        return sent, again
+
+    sent, again = asyncio.run(scenario())
+    assert sent >= 2
+    assert again >= sent - 1  # nine tenths came back
+
+
+def test_a_question_of_one_row_does_not_wait_for_a_large_job() -> None:
+    async def scenario() -> float:
+        clock = VirtualClock()
+        limiter = limiter_of(clock, 100, LearnedLimits(requests_per_s=10.0))
+        job, question = Share[Permit](), Share[Permit]()
+
+        async def work(share: Share[Permit]) -> None:
+            permit = await limiter.acquire(share)
+            await clock.sleep(0.2)
+            permit.succeeded()
+
+        tasks = [asyncio.ensure_future(work(job)) for _ in range(200)]
+
+        async def ask() -> float:
+            await clock.sleep(5.0)
+            started_s = clock.now_s
+            await work(question)
+            return clock.now_s - started_s
+
+        asked = asyncio.ensure_future(ask())
+        await clock.run(asked)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await limiter.close()
+        return asked.result()
+
+    assert asyncio.run(scenario()) <= 2 * 0.2
+
+
+def test_priorities_are_weights() -> None:
+    async def scenario() -> Counter[str]:
+        clock = VirtualClock()
+        limiter = limiter_of(clock, 100, LearnedLimits(requests_per_s=50.0))
+        counts: Counter[str] = Counter()
+
+        async def work(name: str, share: Share[Permit]) -> None:
+            permit = await limiter.acquire(share)
+            counts[name] += 1
+            permit.succeeded()
+
+        tasks = [
+            asyncio.ensure_future(work(name, share))
+            for name, share in (("low", Share[Permit](0.25)), ("high", Share[Permit](4.0)))
+            for _ in range(500)
+        ]
+        await clock.run(clock.sleep(2.0))
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await limiter.close()
+        return counts
+
+    counts = asyncio.run(scenario())
+    assert counts["high"] > 10 * counts["low"] > 0
 
 
 def test_a_permit_that_comes_with_the_cancellation_is_given_back() -> None:
     async def scenario() -> int:
-        limiter = Limiter(VirtualClock(), window_max=1)
+        limiter = Limiter(VirtualClock(), AimdWindow(1))
         held = limiter.try_acquire()
         assert held is not None
         waiter = asyncio.ensure_future(limiter.acquire())
@@ -143,7 +205,7 @@ def test_a_permit_that_comes_with_the_cancellation_is_given_back() -> None:
 
 def test_closing_ends_a_pause() -> None:
     async def scenario() -> None:
-        limiter = Limiter(VirtualClock(), window_max=1)
+        limiter = Limiter(VirtualClock(), AimdWindow(1))
         permit = limiter.try_acquire()
         assert permit is not None
         permit.throttled()
