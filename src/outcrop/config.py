@@ -7,6 +7,7 @@ itself: `load_config` is told the path, and is called once, by `warehouse.py`.
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
 from collections.abc import Callable, Mapping
@@ -133,6 +134,13 @@ _ALL_SETTINGS = (
         None,
         _parse_usd,
         "The most that one statement may spend, in US dollars; `none` for no limit.",
+    ),
+    Setting(
+        "outcrop.session_max_cost_usd",
+        None,
+        _parse_usd,
+        "The most that all statements of the session may spend together, in US dollars, what they "
+        "spent before included; `none` for no limit.",
     ),
     Setting(
         "outcrop.max_calls",
@@ -272,6 +280,26 @@ class PriceOverride:
     cache_write_usd_per_million: float | None = None
 
 
+class BudgetPeriod(StrEnum):
+    """What a budget of `outcrop.toml` is for; both are those of UTC's calendar."""
+
+    DAY = "day"
+    MONTH = "month"
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetConfig:
+    """What may be spent in each period: by one user or all (None), for one model or all.
+
+    `model` is the id of the model that really answers.
+    """
+
+    max_cost_usd: float
+    period: BudgetPeriod
+    user: str | None = None
+    model: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class WarehouseConfig:
     """`outcrop.toml`, parsed and checked.
@@ -279,7 +307,7 @@ class WarehouseConfig:
     `settings` are defaults of sessions; `providers` maps a name to its table (`kind` and that
     kind's options); `routes` maps a model id to where it is really answered; `roles` maps an
     IAM role's ARN, or `default`, to a profile of the AWS credential files; `prices` maps model
-    ids to the user's own prices.
+    ids to the user's own prices; `budgets` all hold at once.
     """
 
     settings: Mapping[str, SettingValue] = field(default_factory=dict)
@@ -287,10 +315,11 @@ class WarehouseConfig:
     routes: Mapping[str, Route] = field(default_factory=dict)
     roles: Mapping[str, str] = field(default_factory=dict)
     prices: Mapping[str, PriceOverride] = field(default_factory=dict)
+    budgets: tuple[BudgetConfig, ...] = ()
     copy_roots: tuple[Path, ...] = ()
 
 
-_SECTIONS = ("settings", "providers", "routes", "roles", "prices", "copy")
+_SECTIONS = ("settings", "providers", "routes", "roles", "prices", "budgets", "copy")
 
 
 def default_warehouse(environment: Mapping[str, str]) -> Path:
@@ -328,6 +357,7 @@ def parse_config(document: Mapping[str, Any]) -> WarehouseConfig:
         routes={name: _parse_route(name, t) for name, t in _table(document, "routes").items()},
         roles={name: _text(f"roles.{name}", v) for name, v in _table(document, "roles").items()},
         prices={name: _parse_price(name, t) for name, t in _table(document, "prices").items()},
+        budgets=_parse_budgets(document.get("budgets", [])),
         copy_roots=_parse_copy_roots(_table(document, "copy")),
     )
 
@@ -403,6 +433,29 @@ def _parse_price(name: str, table: object) -> PriceOverride:
             raise ConfigInvalid(f"prices.{name}.{key} must be a number from 0")
         rates[key] = float(value)
     return PriceOverride(**rates, as_of=str(table["as_of"]))
+
+
+def _parse_budgets(tables: object) -> tuple[BudgetConfig, ...]:
+    if not isinstance(tables, list):
+        raise ConfigInvalid("budgets must be tables, each under a heading [[budgets]]")
+    return tuple(_parse_budget(f"budgets[{n}]", table) for n, table in enumerate(tables, start=1))
+
+
+def _parse_budget(where: str, table: object) -> BudgetConfig:
+    if not isinstance(table, dict):
+        raise ConfigInvalid(f"{where} must be a table with max_cost_usd and period")
+    _check_keys(where, table, ("max_cost_usd", "period"), ("user", "model"))
+    limit, period = table["max_cost_usd"], table["period"]
+    if isinstance(limit, bool) or not isinstance(limit, int | float) or not 0 <= limit < math.inf:
+        raise ConfigInvalid(f"{where}.max_cost_usd must be a number from 0")
+    if period not in tuple(BudgetPeriod):
+        raise ConfigInvalid(f"{where}.period must be 'day' or 'month', and is {period!r}")
+    return BudgetConfig(
+        float(limit),
+        BudgetPeriod(period),
+        _text(f"{where}.user", table["user"]) if "user" in table else None,
+        _text(f"{where}.model", table["model"]) if "model" in table else None,
+    )
 
 
 def _parse_copy_roots(table: Mapping[str, Any]) -> tuple[Path, ...]:

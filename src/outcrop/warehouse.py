@@ -72,7 +72,11 @@ class Warehouse:
         self._plans = PlanCache()
         self._sessions: set[Session] = set()
         self._gateway = Gateway(
-            journal, self._build_provider, self._kind_of, PriceTable.load(config.prices)
+            journal,
+            self._build_provider,
+            self._kind_of,
+            PriceTable.load(config.prices),
+            budgets=config.budgets,
         )
 
     @classmethod

@@ -219,6 +219,7 @@ OTHER_VALUES = {
     "outcrop.on_error": ("null", False),
     "outcrop.reuse_answers": ("off", False),
     "outcrop.max_cost_usd": ("1", False),
+    "outcrop.session_max_cost_usd": ("1", False),
     "outcrop.max_calls": ("5", False),
     "outcrop.max_concurrency": ("2", False),
     "outcrop.max_tokens_default": ("7", False),

@@ -83,6 +83,21 @@ SYS_LLM_DETAIL = _view(
     saved_usd=DOUBLE,
 )
 
+SYS_LLM_BUDGET = _view(
+    1_006,
+    "sys_llm_budget",
+    budget=_TEXT,
+    user_name=_NAME,
+    model_id=_TEXT,
+    period=_NAME,
+    period_start=TIMESTAMP,
+    period_end=TIMESTAMP,
+    max_cost_usd=DOUBLE,
+    spent_usd=DOUBLE,
+    reserved_usd=DOUBLE,
+    remaining_usd=DOUBLE,
+)
+
 STV_ML_MODEL_INFO = _view(
     1_003,
     "stv_ml_model_info",
@@ -124,6 +139,7 @@ PG_TABLE_DEF = _view(
 SYSTEM_VIEWS = (
     SYS_LLM_CALL,
     SYS_LLM_DETAIL,
+    SYS_LLM_BUDGET,
     STV_ML_MODEL_INFO,
     STV_MV_INFO,
     PG_TABLE_DEF,

@@ -147,7 +147,10 @@ class CommandContext:
     def request(self, text: str) -> Request:
         """Return what a plan is run for, when `text` is the statement."""
         state = SystemState(
-            self.snapshot(), self.journal, lambda view: self.store.is_stale(self.engine, view)
+            self.snapshot(),
+            self.journal,
+            lambda view: self.store.is_stale(self.engine, view),
+            lambda: self.runner.budgets(self.user, self.settings.values()),
         )
         return Request(self.user, text, self.settings.values(), state, self.route)
 

@@ -1,9 +1,10 @@
-"""The one notice with which every statement ends that called a model."""
+"""The notice with which every statement ends that called a model, and those of its budgets."""
 
 from __future__ import annotations
 
 from outcrop.execution.question import Failures
 from outcrop.execution.result import Notice
+from outcrop.inference.budget import SpendAlert
 from outcrop.inference.meter import Summary
 
 _USD_MIN = 0.000001
@@ -29,6 +30,11 @@ def closing_notice(summary: Summary, failures: Failures) -> Notice:
     if summary.truncated:
         parts.insert(3, f"{_count(summary.truncated, 'answer')} cut at the token limit")
     return Notice("NOTICE", ", ".join(parts), hint=_hint(summary))
+
+
+def budget_notice(alert: SpendAlert) -> Notice:
+    """Return the notice that so much of a budget is spent: a WARNING, where all of it is."""
+    return Notice("WARNING" if alert.percent >= 100 else "NOTICE", alert.message)
 
 
 def _cost(summary: Summary) -> str:

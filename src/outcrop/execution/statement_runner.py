@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from outcrop.config import OnError, SettingValue
 from outcrop.engines.base import EngineColumn, EngineSession
 from outcrop.errors import QueryCanceled
-from outcrop.execution.closing_notice import closing_notice
+from outcrop.execution.closing_notice import budget_notice, closing_notice
 from outcrop.execution.executor import PlanRun, rows_failed
 from outcrop.execution.flow import Flow
 from outcrop.execution.infer import InferOperator, Router
@@ -20,6 +20,7 @@ from outcrop.execution.question import Failures, InferOptions
 from outcrop.execution.result import Notice, Rows
 from outcrop.execution.stream import RowStream
 from outcrop.execution.system_views import SystemState, store_system_view
+from outcrop.inference.budget import SESSION_LIMIT, Budget, BudgetState
 from outcrop.inference.gateway import Gateway
 from outcrop.inference.meter import Progress
 from outcrop.inference.policy import CallPolicy
@@ -53,6 +54,7 @@ class StatementRunner:
         self._engine = engine
         self._gateway = gateway
         self._notify = notify
+        self._budget = Budget(SESSION_LIMIT)
         self._lock = threading.Lock()
         self._calls: StatementCalls | None = None
         self._canceled = False
@@ -76,6 +78,11 @@ class StatementRunner:
         with self._lock:
             calls = self._calls
         return None if calls is None else calls.progress()
+
+    def budgets(self, user: str, settings: Mapping[str, SettingValue]) -> list[BudgetState]:
+        """Return the rows of `sys_llm_budget`: the budget of this session, and those of all."""
+        self._budget.limit_cost(_policy(settings).session_max_cost_usd)
+        return [self._budget.state(user), *self._gateway.budgets()]
 
     def query(self, plan: StagedPlan, request: Request) -> Rows:
         """Run a plan; the rows stream from the result, whose close drops what the plan stored."""
@@ -157,6 +164,7 @@ class StatementRunner:
             request.text,
             str(request.settings["query_group"] or ""),
             _policy(request.settings),
+            self._budget,
         )
         with self._lock:
             self._calls = calls
@@ -167,7 +175,10 @@ class StatementRunner:
     ) -> None:
         with self._lock:
             self._calls = None
-        self._notify(closing_notice(calls.finish(error), failures))
+        summary = calls.finish(error)
+        for alert in calls.take_alerts():
+            self._notify(budget_notice(alert))
+        self._notify(closing_notice(summary, failures))
 
 
 class OwningRows:
@@ -206,10 +217,12 @@ class OwningRows:
 def _policy(settings: Mapping[str, SettingValue]) -> CallPolicy:
     max_cost_usd = settings["outcrop.max_cost_usd"]
     max_calls = settings["outcrop.max_calls"]
+    session_usd = settings["outcrop.session_max_cost_usd"]
     return CallPolicy(
         reuse_answers=bool(settings["outcrop.reuse_answers"]),
         max_cost_usd=None if max_cost_usd is None else float(max_cost_usd),
         max_calls=None if max_calls is None else int(max_calls),
+        session_max_cost_usd=None if session_usd is None else float(session_usd),
         max_concurrency=int(settings["outcrop.max_concurrency"] or 1),
         request_timeout_s=int(settings["outcrop.request_timeout"] or 0) / 1_000,
         retry_timeout_s=int(settings["outcrop.retry_timeout"] or 0) / 1_000,

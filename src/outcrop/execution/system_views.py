@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import pyarrow as pa
 
@@ -13,11 +14,13 @@ from outcrop.catalog.system_views import (
     PG_TABLE_DEF,
     STV_ML_MODEL_INFO,
     STV_MV_INFO,
+    SYS_LLM_BUDGET,
     SYS_LLM_CALL,
     SYS_LLM_DETAIL,
 )
 from outcrop.datatypes import DataType, TypeKind
 from outcrop.engines.base import EngineSession
+from outcrop.inference.budget import BudgetState
 from outcrop.inference.journal import Journal
 
 _ARROW: Mapping[TypeKind, pa.DataType] = {
@@ -35,11 +38,12 @@ Row = tuple[object, ...]
 
 @dataclass(frozen=True, slots=True)
 class SystemState:
-    """What the system views show: the catalog as the statement sees it, and the journal."""
+    """What the system views show: the catalog as the statement sees it, journal and budgets."""
 
     snapshot: CatalogSnapshot
     journal: Journal
     is_stale: Callable[[Relation], bool]
+    budgets: Callable[[], Sequence[BudgetState]]
 
 
 def store_system_view(view: Relation, state: SystemState, engine: EngineSession) -> None:
@@ -124,6 +128,26 @@ def _details(state: SystemState) -> Iterator[Row]:
         )
 
 
+def _budgets(state: SystemState) -> Iterator[Row]:
+    for budget in state.budgets():
+        yield (
+            budget.title,
+            budget.user,
+            budget.model_id,
+            budget.period,
+            _without_zone(budget.period_start),
+            _without_zone(budget.period_end),
+            budget.max_cost_usd,
+            budget.spent_usd,
+            budget.reserved_usd,
+            budget.remaining_usd,
+        )
+
+
+def _without_zone(moment: datetime | None) -> datetime | None:
+    return None if moment is None else moment.replace(tzinfo=None)
+
+
 def _models(state: SystemState) -> Iterator[Row]:
     for model in sorted(state.snapshot.models, key=_model_oid):
         name = model.name
@@ -187,6 +211,7 @@ def _stored(snapshot: CatalogSnapshot, *kinds: RelationKind) -> list[Relation]:
 _ROWS: Mapping[int, Callable[[SystemState], Iterator[Row]]] = {
     SYS_LLM_CALL.oid: _calls,
     SYS_LLM_DETAIL.oid: _details,
+    SYS_LLM_BUDGET.oid: _budgets,
     STV_ML_MODEL_INFO.oid: _models,
     STV_MV_INFO.oid: _materialized_views,
     PG_TABLE_DEF.oid: _table_definitions,

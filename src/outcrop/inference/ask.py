@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from queue import SimpleQueue
 
 from outcrop.errors import BudgetExceeded, Error, QueryCanceled
 from outcrop.inference.account import Account
-from outcrop.inference.budget import Budget
 from outcrop.inference.dispatcher import Dispatcher, Inbox, Runtime, Stopped
 from outcrop.inference.feed import Feed
 from outcrop.inference.flights import Flight
@@ -22,6 +22,13 @@ from outcrop.inference.journal import LOOKUP_MAX
 from outcrop.inference.meter import Counts
 from outcrop.inference.policy import CallPolicy, Outcome
 from outcrop.inference.records import Answer
+from outcrop.inference.reservation import StatementBudgets
+from outcrop.inference.tokens import (
+    estimate_input_tokens,
+    estimate_output_tokens,
+    output_tokens_max,
+)
+from outcrop.providers.base import TokenUsage
 
 CHUNK = LOOKUP_MAX
 
@@ -34,7 +41,7 @@ class Ask:
         runtime: Runtime,
         account: Account,
         policy: CallPolicy,
-        budget: Budget,
+        budgets: StatementBudgets,
         slots: asyncio.Semaphore,
         totals: Callable[[], Counts],
     ) -> None:
@@ -42,10 +49,11 @@ class Ask:
         self._account = account
         self._totals = totals
         self._inbox: Inbox = SimpleQueue()
-        self.dispatcher = Dispatcher(runtime, account, policy, budget, slots, self._inbox)
+        self.dispatcher = Dispatcher(runtime, account, policy, budgets, slots, self._inbox)
         # The dispatcher always has work for its workers while the next chunk is looked up.
         self._window = CHUNK + max(CHUNK, 2 * policy.max_concurrency)
         self._unanswered = 0
+        self._taken = _Taken()
         self._cancellation: QueryCanceled | None = None
 
     @property
@@ -100,6 +108,7 @@ class Ask:
 
     def _admit(self, chunk: Sequence[Invocation]) -> Iterator[Outcome]:
         """Yield the answers that the journal has, and have the others sent."""
+        self._taken.add(chunk)
         own = self._runtime.flights.claim(chunk, self.dispatcher)
         self._unanswered += len(chunk)
         self._account.meter.asked(len(chunk))
@@ -164,16 +173,50 @@ class Ask:
             f"{error.message}; {spent} was spent on {_count(totals.sent, 'call')}, "
             f"{_are(totals.answered + totals.reused, 'answer')} kept, "
             f"{_are(left, 'invocation')} left",
-            hint=error.hint
-            or f"Raise the limit and run it again: only the {left:,} left to ask are paid for.",
+            hint=f"{error.hint or 'Raise the limit.'} Running it again pays for the {left:,} left "
+            f"alone{self._estimate(left)}.",
         )
+
+    def _estimate(self, calls: int) -> str:
+        """Return what so many more calls will cost, as the end of a sentence."""
+        example = self._taken.example
+        if example is None or not calls:
+            return ""
+        price = self._runtime.price(example.provider, example.model_id)
+        if price is None:
+            return ", at a price that is unknown"
+        history = self._runtime.journal.token_history(example.provider, example.model_id)
+        request = example.to_request(0.0)
+        tokens_max = output_tokens_max(request.body) or 0
+        usage = TokenUsage(
+            estimate_input_tokens(round(self._taken.chars / self._taken.count), history),
+            estimate_output_tokens(1, history, tokens_max),
+        )
+        return f": about ${calls * price.cost_usd(usage):.6f}"
 
     def _count_unknown(self, feed: Feed) -> int:
         """Return how many of the invocations that were never taken have no answer yet."""
         unknown = 0
-        while chunk := {invocation.fingerprint for invocation in feed.take(CHUNK)}:
+        while taken := feed.take(CHUNK):
+            self._taken.add(taken)
+            chunk = {invocation.fingerprint for invocation in taken}
             unknown += len(chunk) - self._runtime.journal.count_known(tuple(chunk))
         return unknown
+
+
+@dataclass(slots=True)
+class _Taken:
+    """What the invocations are like that were taken so far, for an estimate of the others."""
+
+    count: int = 0
+    chars: int = 0
+    example: Invocation | None = None
+
+    def add(self, chunk: Sequence[Invocation]) -> None:
+        """Take these, too."""
+        self.count += len(chunk)
+        self.chars += sum([len(invocation.body) for invocation in chunk])
+        self.example = chunk[-1]
 
 
 def _count(number: int, noun: str) -> str:

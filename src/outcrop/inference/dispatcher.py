@@ -22,14 +22,16 @@ from typing import TypeAlias
 
 from outcrop.errors import Error, InternalError, ProviderError, TerminalProviderError
 from outcrop.inference.account import Account
-from outcrop.inference.budget import Budget
 from outcrop.inference.clock import Clock
 from outcrop.inference.flights import Flight, FlightTable
 from outcrop.inference.invocation import Invocation
 from outcrop.inference.journal import Journal
 from outcrop.inference.policy import CallPolicy, Outcome
+from outcrop.inference.prices import Price
 from outcrop.inference.records import Answer, CallStatus, NewAnswer, NewCall
+from outcrop.inference.reservation import StatementBudgets
 from outcrop.inference.sender import Channel, Sender, Tally, Waits
+from outcrop.inference.spending import Spending
 from outcrop.providers.base import Completion, TokenUsage
 from outcrop.providers.prompt_caching import PromptCaching
 
@@ -46,16 +48,18 @@ class Runtime:
     From any thread, `call` has the event loop call a function, `ask_loop` waits for what a function
     returns there (False once the gateway is closed), and `spawn` has it run a coroutine. `channel`
     gives the way to a model of a provider, on the event loop; `prompt_caching` says how it caches
-    prompts.
+    prompts, and `price` what it costs. `spending` is for the event loop alone.
     """
 
     loop: asyncio.AbstractEventLoop
     journal: Journal
     flights: FlightTable
+    spending: Spending
     clock: Clock
     random: Random
     channel: Callable[[str, str], Channel]
     prompt_caching: Callable[[str, str], PromptCaching | None]
+    price: Callable[[str, str], Price | None]
     call: Callable[..., None]
     ask_loop: Callable[[Callable[[], bool]], bool]
     spawn: Callable[[Coroutine[object, object, None]], None]
@@ -80,7 +84,7 @@ class Dispatcher:
         runtime: Runtime,
         account: Account,
         policy: CallPolicy,
-        budget: Budget,
+        budgets: StatementBudgets,
         slots: asyncio.Semaphore,
         inbox: Inbox,
     ) -> None:
@@ -88,7 +92,7 @@ class Dispatcher:
         self.is_stopped = False
         self._runtime = runtime
         self._policy = policy
-        self._budget = budget
+        self._budgets = budgets
         self._slots = slots
         self._inbox = inbox
         self._queue: deque[Flight] = deque()
@@ -252,7 +256,7 @@ class Dispatcher:
             sender = self._senders[key] = Sender(
                 runtime.channel(*key),
                 self._policy,
-                self._budget,
+                self._budgets.of_model(invocation.model_id),
                 self.account.meter,
                 runtime.clock,
                 runtime.random,
@@ -298,19 +302,24 @@ class Dispatcher:
         if tally.attempts:
             status = CallStatus.POSSIBLY_PAID if tally.possibly_paid else CallStatus.CANCELED
             try:
-                await self._runtime.journal.store(self._call(flight, tally, status))
+                await self._store(self._call(flight, tally, status))
             except Error as error:
                 logger.warning("a canceled call was not journaled: %s", error)
 
     async def _is_stored(self, flight: Flight, call: NewCall) -> bool:
         """Put a call on disk. Where that fails nothing is released, and all who wait stop."""
         try:
-            await self._runtime.journal.store(call)
+            await self._store(call)
         except Error as error:
             for waiter in self._runtime.flights.land(flight):
                 waiter.stop(error)
             return False
         return True
+
+    async def _store(self, call: NewCall) -> None:
+        await self._runtime.journal.store(call)
+        if call.payments:
+            self._runtime.spending.journaled(call.payments)
 
     def _call(
         self,
@@ -341,6 +350,7 @@ class Dispatcher:
             error_code=_code_of(error),
             error_message=None if error is None else error.message,
             answer=answer,
+            payments=tuple(tally.payments),
         )
 
 

@@ -18,11 +18,12 @@ import concurrent.futures
 import logging
 import random as random_module
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from random import Random
 
-from outcrop.config import CONCURRENCY_MAX
+from outcrop.config import CONCURRENCY_MAX, BudgetConfig
 from outcrop.errors import InternalError, QueryCanceled
+from outcrop.inference.budget import SESSION_LIMIT, Budget, BudgetState
 from outcrop.inference.clock import Clock, SystemClock
 from outcrop.inference.dispatcher import Runtime
 from outcrop.inference.flights import FlightTable
@@ -32,11 +33,10 @@ from outcrop.inference.policy import CallPolicy, Outcome
 from outcrop.inference.prices import Price, Prices
 from outcrop.inference.records import StatementOutcome
 from outcrop.inference.sender import Channel
+from outcrop.inference.spending import Spending
 from outcrop.inference.statement import Statement, StatementOrigin
 from outcrop.inference.warm_prefixes import WarmPrefixes
-from outcrop.inference.window import AimdWindow, GradientWindow
 from outcrop.providers.base import Provider
-from outcrop.providers.burndown import burndown_of
 from outcrop.providers.prompt_caching import PromptCaching, find_prompt_caching
 
 __all__ = ["CLOSE_GRACE_S", "CallPolicy", "Gateway", "Outcome", "Statement"]
@@ -53,7 +53,8 @@ class Gateway:
 
     `providers` builds the provider of a name, once, on the gateway's event loop: it must be quick,
     so that a local model is loaded by its first request. `provider_kind` gives the kind by which a
-    provider's models are priced. The journal belongs to the caller, who closes it after this.
+    provider's models are priced. `budgets` hold for all statements. The journal belongs to the
+    caller, who closes it after this.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Gateway:
         provider_kind: Callable[[str], str],
         prices: Prices,
         *,
+        budgets: Sequence[BudgetConfig] = (),
         clock: Clock | None = None,
         random: Random | None = None,
     ) -> None:
@@ -81,10 +83,12 @@ class Gateway:
             loop=self._loop,
             journal=journal,
             flights=FlightTable(),
+            spending=Spending(journal, self._clock, budgets),
             clock=self._clock,
             random=random or random_module.SystemRandom(),
             channel=self._channel,
             prompt_caching=self._prompt_caching,
+            price=self.price,
             call=self._call,
             ask_loop=self._ask_loop,
             spawn=self._spawn,
@@ -93,13 +97,23 @@ class Gateway:
         self._thread.start()
 
     def open_statement(
-        self, query_id: str, user: str, query_text: str, query_group: str, policy: CallPolicy
+        self,
+        query_id: str,
+        user: str,
+        query_text: str,
+        query_group: str,
+        policy: CallPolicy,
+        session_budget: Budget | None = None,
     ) -> Statement:
-        """Return a new statement. Whoever opens it calls its `finish`, also after an error."""
+        """Return a new statement. Whoever opens it calls its `finish`, also after an error.
+
+        `session_budget` is that of all statements of its session.
+        """
         statement = Statement(
             self._runtime,
             StatementOrigin(query_id, user, query_text, query_group),
             policy,
+            session_budget or Budget(SESSION_LIMIT),
             self._forget,
         )
         with self._lock:
@@ -111,6 +125,15 @@ class Gateway:
     def price(self, provider: str, model_id: str) -> Price | None:
         """Return the price of a model, or None where it is unknown; no provider is built."""
         return self._prices.find(self._provider_kind(provider), model_id)
+
+    def budgets(self) -> list[BudgetState]:
+        """Return the budgets that hold for all statements, as they are now."""
+        states: concurrent.futures.Future[list[BudgetState]] = concurrent.futures.Future()
+        with self._lock:
+            if self._is_closed:
+                raise InternalError("the gateway is closed")
+            self._call(lambda: states.set_result(self._runtime.spending.states()))
+        return states.result()
 
     def close(self, grace_s: float = CLOSE_GRACE_S) -> None:
         """Stop all statements, journal what is in flight, and close the providers.
@@ -178,13 +201,11 @@ class Gateway:
             if provider is None:
                 provider = self._providers[provider_name] = self._build_provider(provider_name)
             price = self._prices.find(self._provider_kind(provider_name), model_id)
-            kind_of_window = GradientWindow if provider.lets_wait else AimdWindow
-            window = kind_of_window(provider.concurrency_max or CONCURRENCY_MAX)
+            limiter = Limiter(self._clock, provider.concurrency_max or CONCURRENCY_MAX)
             channel = self._channels[key] = Channel(
                 provider,
-                Limiter(self._clock, window),
+                limiter,
                 price,
-                burndown_of(model_id),
                 self._prompt_caching(provider_name, model_id),
                 WarmPrefixes(self._clock),
             )

@@ -24,8 +24,10 @@ from outcrop.inference.journal_writer import (
     JournalWriter,
     PutCall,
     PutPredicates,
+    PutReserved,
     PutStatement,
     PutTotals,
+    SpendReserved,
     Write,
 )
 from outcrop.inference.records import (
@@ -33,6 +35,7 @@ from outcrop.inference.records import (
     CallDetail,
     NewCall,
     NewStatement,
+    Payment,
     StatementDetail,
     StatementTotals,
     TokenHistory,
@@ -102,6 +105,24 @@ class Journal:
     def put_totals(self, statement_id: int, totals: StatementTotals) -> None:
         """Replace the totals of a statement."""
         self._write(PutTotals(statement_id, totals))
+
+    async def reserve_spending(self, reserved: Payment) -> None:
+        """Store what requests may cost at most, before they are sent; replaces what was stored."""
+        await self._write_on_loop(PutReserved(reserved))
+
+    def put_reserved(self, reserved: Payment) -> None:
+        """Store the same in time; what is written later is on disk later."""
+        self._writer.put(PutReserved(reserved), concurrent.futures.Future())
+
+    def take_spending(self, since_day: str) -> list[Payment]:
+        """Return what was spent from a day on, by day, user and model.
+
+        What is still reserved, as a killed process left it, counts as spent from now on: for whom
+        alone has the warehouse open.
+        """
+        if self._read(journal_sql.HAS_RESERVED, ()) != [(0,)]:
+            self._write(SpendReserved())
+        return [Payment(*row) for row in self._read(journal_sql.SELECT_SPENDING, (since_day,))]
 
     def put_predicates(self, tested: Mapping[str, tuple[int, int]]) -> None:
         """Add to what is known of conditions on answers: (rows tested, rows passed) by names."""

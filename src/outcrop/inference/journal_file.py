@@ -23,7 +23,7 @@ from outcrop.errors import (
 )
 from outcrop.providers.base import JsonObject
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _APPLICATION_ID = 0x4F43524A  # "OCRJ", so that `file journal.sqlite` and we know it for ours
 _BUSY_TIMEOUT_S = 30.0
 _CACHE_KIB = 32_768
@@ -77,6 +77,21 @@ CREATE TABLE predicate (
   row_count REAL NOT NULL, passed REAL NOT NULL
 ) STRICT, WITHOUT ROWID
 """
+# Since version 3: what was paid, summed so that budgets are known as soon as the file is open.
+_SPENDING_TABLE = """
+CREATE TABLE spending (
+  day TEXT NOT NULL, user_name TEXT NOT NULL, model_id TEXT NOT NULL,
+  spent_pico INTEGER NOT NULL, reserved_pico INTEGER NOT NULL,
+  PRIMARY KEY (day, user_name, model_id)
+) STRICT, WITHOUT ROWID
+"""
+_SUM_OLDER_CALLS = """
+INSERT INTO spending
+SELECT date(call.started_at, 'unixepoch'), user_name, model_id,
+  sum(CAST(round(call.cost_usd * 1e12) AS INTEGER)), 0
+FROM call JOIN statement USING (statement_id)
+WHERE call.cost_usd > 0 GROUP BY 1, 2, 3
+"""
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -115,7 +130,10 @@ def _bring_up_to_date(connection: sqlite3.Connection, version: int) -> None:
         for statement in _SCHEMA.split(";\n"):
             connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-    connection.execute(_PREDICATE_TABLE)
+    if version < 2:
+        connection.execute(_PREDICATE_TABLE)
+    connection.execute(_SPENDING_TABLE)
+    connection.execute(_SUM_OLDER_CALLS)
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 

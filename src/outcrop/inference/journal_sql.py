@@ -11,6 +11,7 @@ from outcrop.inference.records import (
     CallStatus,
     NewCall,
     NewStatement,
+    Payment,
     StatementDetail,
     StatementOutcome,
     StatementTotals,
@@ -79,6 +80,23 @@ ON CONFLICT (condition) DO UPDATE SET
     * min(1.0, {PREDICATE_ROWS_MAX}.0 / (row_count + excluded.row_count)),
   row_count = min(row_count + excluded.row_count, {PREDICATE_ROWS_MAX}.0)
 """
+UPSERT_SPENT = """
+INSERT INTO spending VALUES (?, ?, ?, ?, 0)
+ON CONFLICT (day, user_name, model_id) DO UPDATE SET spent_pico = spent_pico + excluded.spent_pico
+"""
+UPSERT_RESERVED = """
+INSERT INTO spending VALUES (?, ?, ?, 0, ?)
+ON CONFLICT (day, user_name, model_id) DO UPDATE SET reserved_pico = excluded.reserved_pico
+"""
+SPEND_RESERVED = """
+UPDATE spending SET spent_pico = spent_pico + reserved_pico, reserved_pico = 0
+WHERE reserved_pico > 0
+"""
+HAS_RESERVED = "SELECT EXISTS (SELECT 1 FROM spending WHERE reserved_pico > 0)"
+SELECT_SPENDING = """
+SELECT day, user_name, model_id, spent_pico FROM spending WHERE day >= ? AND spent_pico > 0
+"""
+
 SELECT_PREDICATES = "SELECT condition, row_count, passed FROM predicate WHERE condition IN ({})"
 
 SELECT_ANSWERS = """
@@ -187,6 +205,21 @@ def predicate_rows(tested: Mapping[str, tuple[int, int]]) -> Sequence[Row]:
             weight = min(1.0, PREDICATE_ROWS_MAX / rows)
             found.append((_text(condition), rows * weight, passed * weight))
     return found
+
+
+def spent_rows(calls: Iterable[NewCall]) -> Sequence[Row]:
+    """Return the rows by which table `spending` grows: one for each day, user and model."""
+    sums: dict[tuple[str, str, str], int] = {}
+    for call in calls:
+        for payment in call.payments:
+            key = (payment.day, payment.user, payment.model_id)
+            sums[key] = sums.get(key, 0) + payment.cost_pico
+    return [(day, _text(user), model, cost) for (day, user, model), cost in sums.items()]
+
+
+def reserved_row(reserved: Payment) -> Row:
+    """Return what may be paid at most, as a row of table `spending`."""
+    return (reserved.day, _text(reserved.user), reserved.model_id, reserved.cost_pico)
 
 
 def statement_row(statement: NewStatement) -> Row:

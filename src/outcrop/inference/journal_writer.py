@@ -32,17 +32,22 @@ from outcrop.inference.journal_sql import (
     INSERT_ANSWER,
     INSERT_CALL,
     INSERT_STATEMENT,
+    SPEND_RESERVED,
     UPDATE_STATEMENT,
     UPSERT_PREDICATE,
+    UPSERT_RESERVED,
+    UPSERT_SPENT,
     UPSERT_USAGE,
     answer_row,
     call_row,
     predicate_rows,
+    reserved_row,
+    spent_rows,
     statement_row,
     totals_row,
     usage_rows,
 )
-from outcrop.inference.records import NewCall, NewStatement, StatementTotals
+from outcrop.inference.records import NewCall, NewStatement, Payment, StatementTotals
 
 UNSAVED_MAX = 10_000
 
@@ -81,11 +86,25 @@ class PutPredicates:
 
 
 @dataclass(frozen=True, slots=True)
+class PutReserved:
+    """Replace what requests in flight may cost at most, on the day and for the user and model."""
+
+    reserved: Payment
+
+
+@dataclass(frozen=True, slots=True)
+class SpendReserved:
+    """Count what was reserved as spent: whoever reserved it was killed."""
+
+
+@dataclass(frozen=True, slots=True)
 class Flush:
     """Store what could not be stored before, and nothing else."""
 
 
-Write: TypeAlias = PutCall | PutStatement | PutTotals | PutPredicates | Flush
+Write: TypeAlias = (
+    PutCall | PutStatement | PutTotals | PutPredicates | PutReserved | SpendReserved | Flush
+)
 Waiter: TypeAlias = "asyncio.Future[int] | concurrent.futures.Future[int]"
 
 
@@ -183,6 +202,10 @@ class JournalWriter:
                 self._connection.execute(UPDATE_STATEMENT, (*totals_row(totals), statement_id))
             case PutPredicates(tested):
                 self._connection.executemany(UPSERT_PREDICATE, predicate_rows(tested))
+            case PutReserved(reserved):
+                self._connection.execute(UPSERT_RESERVED, reserved_row(reserved))
+            case SpendReserved():
+                self._connection.execute(SPEND_RESERVED)
         return 0
 
     def _insert_calls(self, puts: Sequence[PutCall]) -> None:
@@ -192,17 +215,18 @@ class JournalWriter:
         self._connection.executemany(INSERT_ANSWER, answers)
         self._connection.executemany(INSERT_CALL, [call_row(call) for call in calls])
         self._connection.executemany(UPSERT_USAGE, usage_rows(calls))
+        self._connection.executemany(UPSERT_SPENT, spent_rows(calls))
 
     def _roll_back(self) -> None:
         if self._connection.in_transaction:  # SQLite itself rolls back after some errors
             self._connection.execute("ROLLBACK")
 
     def _keep(self, calls: Sequence[PutCall]) -> None:
-        answered = [put for put in calls if put.packed is not None]
-        kept = answered[: UNSAVED_MAX - len(self._unsaved)]
+        paid = [put for put in calls if put.packed is not None or put.call.payments]
+        kept = paid[: UNSAVED_MAX - len(self._unsaved)]
         self._unsaved.extend(kept)
-        if len(kept) < len(answered):
-            logger.error("%d paid answers are lost: disk full", len(answered) - len(kept))
+        if len(kept) < len(paid):
+            logger.error("%d paid calls are lost: disk full", len(paid) - len(kept))
 
 
 def _tell(group: Sequence[tuple[Write, Waiter]], outcome: Sequence[int] | Error) -> None:

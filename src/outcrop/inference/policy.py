@@ -15,6 +15,7 @@ class CallPolicy:
     reuse_answers: bool = True
     max_cost_usd: float | None = None
     max_calls: int | None = None
+    session_max_cost_usd: float | None = None
     max_concurrency: int = 64
     request_timeout_s: float = 120.0
     retry_timeout_s: float = 600.0

@@ -69,8 +69,24 @@ class NewAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class Payment:
+    """What a user paid for a model on a day (UTC, as an ISO date), in picodollars.
+
+    An upper bound, where it is not known what a request cost.
+    """
+
+    day: str
+    user: str
+    model_id: str
+    cost_pico: int
+
+
+@dataclass(frozen=True, slots=True)
 class NewCall:
-    """One invocation that was sent, or that failed before it could be. `answer` only if it was."""
+    """One invocation that was sent, or that failed before it could be. `answer` only if it was.
+
+    `payments` are for all of its requests, also for those whose answer was lost.
+    """
 
     statement_id: int
     fingerprint: bytes
@@ -88,6 +104,7 @@ class NewCall:
     error_code: str | None = None
     error_message: str | None = None
     answer: NewAnswer | None = None
+    payments: tuple[Payment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

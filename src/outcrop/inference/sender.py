@@ -4,39 +4,37 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import TypeVar
 
 from outcrop.errors import BudgetExceeded, ProviderError, Throttled
-from outcrop.inference.budget import Budget, Reservation
+from outcrop.inference.budget import pico_of
 from outcrop.inference.clock import Clock
 from outcrop.inference.invocation import Invocation
 from outcrop.inference.limiter import Limiter, Permit
 from outcrop.inference.meter import Meter
 from outcrop.inference.policy import CallPolicy
 from outcrop.inference.prices import Price
+from outcrop.inference.records import Payment
+from outcrop.inference.reservation import BudgetSet, Reservation
 from outcrop.inference.retry import Backoff, RetryPolicy
-from outcrop.inference.shares import Share
-from outcrop.inference.tokens import CHARS_PER_TOKEN, output_tokens_max, usage_max
+from outcrop.inference.tokens import usage_max
 from outcrop.inference.warm_prefixes import WarmPrefixes
 from outcrop.providers.base import Completion, Provider, ProviderRequest, TokenUsage
 from outcrop.providers.prompt_caching import PromptCaching
 
 _T = TypeVar("_T")
+_MUCH = TokenUsage(10**6, 10**6, 10**6, 10**6)
 
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """The way to one model: what all statements that ask it share.
-
-    `burndown` is what an output token is worth of the quota of tokens.
-    """
+    """The way to one model: what all statements that ask it share."""
 
     provider: Provider
     limiter: Limiter
     price: Price | None
-    burndown: int
     caching: PromptCaching | None
     warm: WarmPrefixes
 
@@ -51,6 +49,7 @@ class Tally:
     throttles: int = 0
     retries: int = 0
     possibly_paid: int = 0
+    payments: list[Payment] = field(default_factory=list)
 
 
 class Waits:
@@ -85,7 +84,7 @@ class Sender:
         self,
         channel: Channel,
         policy: CallPolicy,
-        budget: Budget,
+        budgets: BudgetSet,
         meter: Meter,
         clock: Clock,
         random: Random,
@@ -94,12 +93,12 @@ class Sender:
         self._channel = channel
         self._policy = policy
         self._retry_policy = RetryPolicy(timeout_s=policy.retry_timeout_s)
-        self._budget = budget
+        self._budgets = budgets
+        self._is_free = channel.price is not None and not channel.price.cost_usd(_MUCH)
         self._meter = meter
         self._clock = clock
         self._random = random
         self._waits = waits
-        self._share: Share[Permit] = Share()
 
     @property
     def price(self) -> Price | None:
@@ -116,14 +115,13 @@ class Sender:
             self._policy.request_timeout_s, is_marked=caching is not None and caching.marks_max > 0
         )
         prefixes = invocation.shared_prefixes()
-        cost_max_usd = self._cost_max_usd(invocation, request)
-        tokens = len(invocation.body) / CHARS_PER_TOKEN + (output_tokens_max(request.body) or 0)
+        cost_max_pico = self._cost_max_pico(invocation, request)
         backoff: Backoff | None = None
         while True:
             try:
                 if not prefixes:
-                    return await self._attempt(request, cost_max_usd, tokens, tally)
-                return await self._attempt_in_turn(prefixes, request, cost_max_usd, tokens, tally)
+                    return await self._attempt(request, cost_max_pico, tally)
+                return await self._attempt_in_turn(prefixes, request, cost_max_pico, tally)
             except ProviderError as error:
                 now_s = self._clock.monotonic()
                 if backoff is None:
@@ -138,34 +136,26 @@ class Sender:
             await self._waits.wait(self._clock.sleep(delay_s))
 
     async def _attempt_in_turn(
-        self,
-        prefixes: Sequence[bytes],
-        request: ProviderRequest,
-        cost_max_usd: float,
-        tokens: float,
-        tally: Tally,
+        self, prefixes: Sequence[bytes], request: ProviderRequest, cost_max_pico: int, tally: Tally
     ) -> Completion:
         """Send the request when its start is in the cache, or is its own to put there."""
         warm = self._channel.warm
         written = await self._waits.wait(warm.take_turn(prefixes))
         try:
-            completion = await self._attempt(request, cost_max_usd, tokens, tally)
+            completion = await self._attempt(request, cost_max_pico, tally)
             warm.keep(prefixes)
         finally:
             warm.end_turn(written)
         return completion
 
     async def _attempt(
-        self, request: ProviderRequest, cost_max_usd: float, tokens: float, tally: Tally
+        self, request: ProviderRequest, cost_max_pico: int, tally: Tally
     ) -> Completion:
-        """Send the request once; settle the reservation and the permit whatever happens.
-
-        `tokens` are what the request reserves of the provider's quota.
-        """
-        reservation = self._budget.try_reserve(cost_max_usd)
+        """Send the request once; settle the reservation and the permit whatever happens."""
+        reservation = self._budgets.try_reserve(cost_max_pico)
         if reservation is None:
-            reservation = await self._waits.wait(self._budget.reserve(cost_max_usd))
-        permit = await self._permit(reservation, tokens)
+            reservation = await self._waits.wait(self._budgets.reserve(cost_max_pico))
+        permit = await self._permit(reservation)
         if not tally.attempts:
             tally.started_s = self._clock.monotonic()
         self._meter.sending(is_first=not tally.attempts)
@@ -174,7 +164,7 @@ class Sender:
             completion = await self._channel.provider.complete(request)
         except Throttled as error:
             tally.throttles += 1
-            permit.throttled(error.quota, error.retry_after_s)
+            permit.throttled(error.retry_after_s)
             self._refused(reservation, tally, is_throttle=True, is_possibly_paid=False)
             raise
         except ProviderError as error:
@@ -187,36 +177,30 @@ class Sender:
             permit.failed()
             self._refused(reservation, tally, is_throttle=False, is_possibly_paid=True)
             raise
-        permit.succeeded(self._quota_tokens(completion.usage))
+        permit.succeeded()
         cost_usd = self.cost_usd(completion.usage)
-        reservation.settle(cost_usd)
+        _settle(reservation, tally, cost_usd)
         self._meter.paid(completion.usage, cost_usd)
         return completion
 
-    async def _permit(self, reservation: Reservation, tokens: float) -> Permit:
-        limiter = self._channel.limiter
-        permit = limiter.try_acquire(self._share, tokens)
-        if permit is not None:
-            return permit
+    async def _permit(self, reservation: Reservation) -> Permit:
         try:
-            return await self._waits.wait(limiter.acquire(self._share, tokens))
-        except asyncio.CancelledError:
+            if self._budgets.outlives_the_process:
+                await self._budgets.secure(reservation)
+            permit = self._channel.limiter.try_acquire()
+            if permit is not None:
+                return permit
+            return await self._waits.wait(self._channel.limiter.acquire())
+        except BaseException:
             reservation.release()
             raise
-
-    def _quota_tokens(self, usage: TokenUsage | None) -> float | None:
-        """Return what a request with this usage has taken of the provider's quota of tokens."""
-        if usage is None:
-            return None
-        written = usage.input_tokens + usage.cache_write_tokens
-        return written + usage.output_tokens * self._channel.burndown
 
     def _refused(
         self, reservation: Reservation, tally: Tally, *, is_throttle: bool, is_possibly_paid: bool
     ) -> None:
         if is_possibly_paid:
             tally.possibly_paid += 1
-            reservation.settle(None)
+            _settle(reservation, tally, None)
         else:
             reservation.release()
         self._meter.refused(is_throttle=is_throttle, is_possibly_paid=is_possibly_paid)
@@ -227,26 +211,39 @@ class Sender:
             return None
         return self._channel.price.cost_usd(usage)
 
-    def _cost_max_usd(self, invocation: Invocation, request: ProviderRequest) -> float:
-        """Return the most that one request can cost; raises BudgetExceeded where nobody knows."""
-        if not self._budget.limits_cost:
-            return 0.0
-        if self._channel.price is None:
-            raise BudgetExceeded(
-                f"outcrop.max_cost_usd is set, and the price of {invocation.model_id!r} is unknown",
-                hint=f'Add its price as [prices."{invocation.model_id}"] in outcrop.toml, or '
-                "SET outcrop.max_cost_usd TO none and limit outcrop.max_calls instead.",
-            )
-        usage = usage_max(invocation.body, request.body)
-        if usage is None:
-            raise BudgetExceeded(
-                "outcrop.max_cost_usd is set, and a request names no limit of its answer, so that "
-                "its cost has no upper bound",
-                hint="Set the model family's own limit (such as max_tokens) in the request.",
-            )
-        written = TokenUsage(0, usage.output_tokens, 0, usage.input_tokens)  # prompt caching
+    def _cost_max_pico(self, invocation: Invocation, request: ProviderRequest) -> int:
+        """Return the most that one request can cost.
+
+        Where nobody knows that is 0 without a budget; under one BudgetExceeded is raised.
+        """
+        if self._is_free:
+            return 0
         price = self._channel.price
-        return max(price.cost_usd(usage), price.cost_usd(written))
+        usage = usage_max(invocation.body, request.body)
+        if price is not None and usage is not None:
+            written = TokenUsage(0, usage.output_tokens, 0, usage.input_tokens)  # prompt caching
+            return pico_of(max(price.cost_usd(usage), price.cost_usd(written)))
+        limiting = self._budgets.limiting
+        if limiting is None:
+            return 0
+        if price is None:
+            raise BudgetExceeded(
+                f"{limiting.title} is set, and the price of {invocation.model_id!r} is unknown",
+                hint=f'Add its price as [prices."{invocation.model_id}"] in outcrop.toml'
+                f"{limiting.way_without}.",
+            )
+        raise BudgetExceeded(
+            f"{limiting.title} is set, and a request names no limit of its answer, so that its "
+            "cost has no upper bound",
+            hint="Set the model family's own limit (such as max_tokens) in the request.",
+        )
+
+
+def _settle(reservation: Reservation, tally: Tally, cost_usd: float | None) -> None:
+    """Spend what a request cost: all that was reserved, where that is not known."""
+    payment = reservation.settle(reservation.cost_pico if cost_usd is None else pico_of(cost_usd))
+    if payment is not None:
+        tally.payments.append(payment)
 
 
 def _say_what_was_tried(error: ProviderError, tally: Tally, now_s: float) -> None:

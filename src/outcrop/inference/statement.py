@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from outcrop.errors import BudgetExceeded, Error, ProviderError, QueryCanceled
 from outcrop.inference.account import Account
 from outcrop.inference.ask import Ask
-from outcrop.inference.budget import Budget
+from outcrop.inference.budget import Budget, SpendAlert
 from outcrop.inference.dispatcher import Runtime
 from outcrop.inference.feed import Feed
 from outcrop.inference.invocation import Invocation
@@ -26,6 +26,7 @@ from outcrop.inference.meter import (
 from outcrop.inference.policy import CallPolicy, Outcome
 from outcrop.inference.prompt_cache import PromptCache, prompt_cache_of
 from outcrop.inference.records import CallStatus, NewCall, NewStatement, StatementOutcome
+from outcrop.inference.reservation import StatementBudgets
 
 logger = logging.getLogger("outcrop.inference")
 
@@ -48,13 +49,14 @@ class Statement:
         runtime: Runtime,
         origin: StatementOrigin,
         policy: CallPolicy,
+        session_budget: Budget,
         on_finished: Callable[[Statement], None],
     ) -> None:
         self._runtime = runtime
         self._origin = origin
         self._policy = policy
         self._on_finished = on_finished
-        self._budget = Budget(policy.max_cost_usd, policy.max_calls)
+        self._budgets = StatementBudgets(policy, session_budget, runtime.spending, origin.user)
         self._slots = asyncio.Semaphore(policy.max_concurrency)  # of all its questions together
         self._started_s = runtime.clock.monotonic()
         self._started_at = runtime.clock.wall()
@@ -181,6 +183,10 @@ class Statement:
             self._runtime.spawn(self.close_when_drained(outcome))
         return summary_of(self._totals(), outcome, self._elapsed_s())
 
+    def take_alerts(self) -> tuple[SpendAlert, ...]:
+        """Return what is to be told of its budgets, once."""
+        return self._budgets.take_alerts()
+
     async def close_when_drained(self, outcome: StatementOutcome) -> None:
         """Stop asking, and write the rows when nothing is in flight any more; on the event loop."""
         self._stop()
@@ -206,13 +212,16 @@ class Statement:
             self._is_closed = True
         for account in tuple(self._accounts.values()):
             account.close(outcome)
+        self._runtime.call(self._runtime.spending.take_back)
         self._on_finished(self)
 
     def _start(self, account: Account) -> Ask:
         with self._lock:
             if self._cancellation is not None:
                 raise self._cancellation
-            ask = Ask(self._runtime, account, self._policy, self._budget, self._slots, self._totals)
+            ask = Ask(
+                self._runtime, account, self._policy, self._budgets, self._slots, self._totals
+            )
             self._asks.append(ask)
             return ask
 

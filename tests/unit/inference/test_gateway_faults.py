@@ -220,7 +220,7 @@ def test_a_budget_of_calls_is_never_overshot(tmp_path: Path) -> None:
             "7 answers are kept, 13 invocations are left"
         )
         assert caught.value.hint == (
-            "Raise the limit and run it again: only the 13 left to ask are paid for."
+            "Raise the limit. Running it again pays for the 13 left alone: about $0.000260."
         )
         assert statement.finish().outcome is StatementOutcome.BUDGET_EXCEEDED
         ask(home.statement(max_calls=13), invocations(20))

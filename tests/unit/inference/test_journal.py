@@ -20,6 +20,7 @@ from outcrop.inference.records import (
     NewAnswer,
     NewCall,
     NewStatement,
+    Payment,
     StatementDetail,
     StatementOutcome,
     StatementTotals,
@@ -224,7 +225,7 @@ def test_a_journal_of_another_version_is_refused(path: Path) -> None:
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA user_version = 99")
     connection.close()
-    with pytest.raises(NotAWarehouse, match="no journal of version 2"):
+    with pytest.raises(NotAWarehouse, match="no journal of version 3"):
         Journal.open(path)
 
 
@@ -255,17 +256,21 @@ def test_what_many_rows_showed_makes_way_for_what_the_next_ones_show(journal: Jo
     assert journal.tested(["a"]) == {"a": (10_000, 5_000)}
 
 
-def test_a_journal_of_version_1_is_brought_up_to_date(path: Path) -> None:
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_journal_of_an_older_version_is_brought_up_to_date(path: Path, version: int) -> None:
     opened = Journal.open(path)
     opened.put_statement(STATEMENT, RUNNING)
-    store(opened, answered(1))
+    store(opened, answered(1), answered(2), failed(3))
     opened.close()
     connection = sqlite3.connect(path)
-    connection.execute("DROP TABLE predicate")
-    connection.execute("PRAGMA user_version = 1")
+    connection.execute("DROP TABLE spending")
+    if version == 1:
+        connection.execute("DROP TABLE predicate")
+    connection.execute(f"PRAGMA user_version = {version}")
     connection.close()
     opened = Journal.open(path)
     assert set(opened.lookup([key(1)])) == {key(1)}
     opened.put_predicates({"a": (2, 1)})
     assert opened.tested(["a"]) == {"a": (2, 1)}
+    assert opened.take_spending("") == [Payment("1970-01-01", "ann", "model-1", 500_000_000_000)]
     opened.close()
