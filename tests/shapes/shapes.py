@@ -249,8 +249,8 @@ SHAPES = (
         "SELECT i, (SELECT count(*) FROM u WHERE u.i <= t.i AND f(u.b) = 'no') FROM t WHERE i < 3",
     ),
     Shape(
-        "correlated NOT IN",
-        "SELECT i FROM t WHERE p NOT IN (SELECT f(u.b) FROM u WHERE u.i = t.i)",
+        "NOT IN (subquery), correlated",
+        "SELECT i FROM t WHERE p NOT IN (SELECT b FROM u WHERE u.i = t.i AND f(u.b) = 'no')",
     ),
     Shape(
         "correlated subquery beside a cheap predicate",
