@@ -20,6 +20,9 @@ from outcrop.planner.rules.filter_before_calls import filter_before_calls
 from outcrop.planner.rules.filter_shared_ctes import filter_shared_ctes
 from outcrop.planner.rules.guard_subqueries import guard_subqueries
 from outcrop.planner.rules.inline_single_use_ctes import inline_single_use_ctes
+from outcrop.planner.rules.join_subqueries_with_their_domain import (
+    join_subqueries_with_their_domain,
+)
 from outcrop.planner.rules.lift_calls_out_of_subqueries import lift_calls_out_of_subqueries
 from outcrop.planner.rules.lower_calls_below_aggregates import lower_calls_below_aggregates
 from outcrop.planner.rules.lower_calls_below_distinct import lower_calls_below_distinct
@@ -35,12 +38,15 @@ from outcrop.planner.rules.resolve_order_aliases import resolve_order_aliases
 from outcrop.planner.rules.separate_calls_over_aggregates import separate_calls_over_aggregates
 from outcrop.planner.rules.separate_calls_over_windows import separate_calls_over_windows
 from outcrop.planner.rules.stop_exists_at_first_row import stop_exists_at_first_row
+from outcrop.planner.rules.write_in_as_exists import write_in_as_exists
 from outcrop.planner.rules.write_values_as_union import write_values_as_union
 
 QUERY_RULES = (
     write_values_as_union,
     empty_lists_of_exists,
+    write_in_as_exists,
     decorrelate_subqueries,
+    join_subqueries_with_their_domain,
     stop_exists_at_first_row,
     inline_single_use_ctes,
     filter_shared_ctes,

@@ -34,8 +34,8 @@ from outcrop.planner.blocks import (
 )
 from outcrop.planner.model_call import has_call
 
-_CUTS = ("group", "having", "qualify", "distinct", "limit", "offset", "with_", "windows")
-_ADDED = "added"
+CUTS = ("group", "having", "qualify", "distinct", "limit", "offset", "with_", "windows")
+ADDED = "added"
 """The key of `meta` by which a join that this rule has made is known: it changes no rows."""
 
 
@@ -62,7 +62,7 @@ def decorrelate_subqueries(query: exp.Query) -> exp.Query:
 def _decorrelate(inner: exp.Select, names: Names) -> None:
     holder = inner.parent
     block = holder.find_ancestor(exp.Select) if holder is not None else None
-    if block is None or any(inner.args.get(key) for key in _CUTS):
+    if block is None or any(inner.args.get(key) for key in CUTS):
         return
     if isinstance(holder, exp.Subquery) and isinstance(holder.parent, exp.In):
         holder = holder.parent
@@ -71,7 +71,7 @@ def _decorrelate(inner: exp.Select, names: Names) -> None:
         return
     compared = _compared(holder, inner)
     found = _correlation(block, inner, compared)
-    if found is None or not _stands_before_groups(holder, block):
+    if found is None or not stands_before_groups(holder, block):
         return
     if isinstance(holder, exp.Exists | exp.In):
         if is_aggregated(inner):
@@ -80,7 +80,7 @@ def _decorrelate(inner: exp.Select, names: Names) -> None:
             _join_existence(found, holder, names)
         else:
             set_condition(inner, "where", [*conjuncts(inner.args.get("where")), *_wanted(found)])
-    elif isinstance(holder, exp.Subquery) and _is_scalar(holder):
+    elif isinstance(holder, exp.Subquery) and is_scalar(holder):
         _join_value(found, holder, names)
 
 
@@ -105,13 +105,13 @@ def _correlation(
         is_correlated |= _reads(part, around) and not is_compared
         if sides is not None:
             keys.append(sides)
-        elif _reads_others(part, inner):
+        elif reads_others(part, inner):
             return None
         else:
             rest.append(part)
     others = [part for key, part in inner.args.items() if key != "where" and part is not None]
     parts = [p for part in others for p in (part if isinstance(part, list) else [part])]
-    if not keys or any(isinstance(p, exp.Expr) and _reads_others(p, inner) for p in parts):
+    if not keys or any(isinstance(p, exp.Expr) and reads_others(p, inner) for p in parts):
         return None
     return _Correlation(block, inner, tuple(keys), tuple(rest), is_correlated)
 
@@ -123,7 +123,7 @@ def _sides(
     if not isinstance(part, exp.EQ) or part.find(exp.Query) is not None:
         return None
     for own, other in ((part.this, part.expression), (part.expression, part.this)):
-        is_own = not _reads_others(own, inner) and own.find(exp.Column) is not None
+        is_own = not reads_others(own, inner) and own.find(exp.Column) is not None
         tables = {column.table for column in other.find_all(exp.Column)}
         if is_own and tables <= around and (tables or is_compared):
             return own, other
@@ -134,7 +134,7 @@ def _reads(part: exp.Expr, tables: set[str]) -> bool:
     return next(own_columns(part, tables), None) is not None
 
 
-def _reads_others(part: exp.Expr, inner: exp.Select) -> bool:
+def reads_others(part: exp.Expr, inner: exp.Select) -> bool:
     """Tell whether a part of a block reads anything but the sources of the block and its own."""
     known = set(source_names(inner))
     for block in part.find_all(exp.Select):
@@ -147,7 +147,7 @@ def _is_required(node: exp.Expr, block: exp.Select) -> bool:
     return any(part is node for part in conjuncts(block.args.get("where")))
 
 
-def _stands_before_groups(node: exp.Expr, block: exp.Select) -> bool:
+def stands_before_groups(node: exp.Expr, block: exp.Select) -> bool:
     """Tell whether a join of `block` can give the value of `node`."""
     where = block.args.get("where")
     if where is not None and any(found is node for found in where.walk()):
@@ -158,7 +158,7 @@ def _stands_before_groups(node: exp.Expr, block: exp.Select) -> bool:
     return not is_aggregated(block)
 
 
-def _is_scalar(holder: exp.Subquery) -> bool:
+def is_scalar(holder: exp.Subquery) -> bool:
     """Tell whether a subquery is a value, which aggregates without a call above the aggregates."""
     inner = holder.this
     if isinstance(holder.parent, exp.From | exp.Join) or len(inner.expressions) != 1:
@@ -169,7 +169,7 @@ def _is_scalar(holder: exp.Subquery) -> bool:
     has_other = any(
         id(node) not in below for node in value.walk() if isinstance(node, exp.Column | exp.Query)
     )
-    is_plain_above = not has_call(_of_no_rows(value)) and not own_windows(value)
+    is_plain_above = not has_call(of_no_rows(value)) and not own_windows(value)
     return bool(aggregates) and not has_other and is_plain_above
 
 
@@ -190,13 +190,13 @@ def _join_value(found: _Correlation, holder: exp.Subquery, names: Names) -> None
     column = exp.column(name, table=columns[0].table, quoted=True)
     column.type = datatype
     has_no_group = exp.Is(this=columns[0].copy(), expression=exp.null())
-    given = exp.Case(ifs=[exp.If(this=has_no_group, true=_of_no_rows(value))], default=column)
+    given = exp.Case(ifs=[exp.If(this=has_no_group, true=of_no_rows(value))], default=column)
     given.type = datatype
     holder.replace(exp.alias_(given, holder.alias, quoted=True) if holder.alias else given)
     _join(found, side, columns)
 
 
-def _of_no_rows(value: exp.Expr) -> exp.Expr:
+def of_no_rows(value: exp.Expr) -> exp.Expr:
     """Return what an expression over aggregates gives where there are no rows."""
     root = exp.Paren(this=value.copy())
     for aggregate in own_aggregates(root):
@@ -240,7 +240,7 @@ def _wanted(found: _Correlation) -> list[exp.Expr]:
     for key in ("from_", "joins", "laterals"):
         if (value := found.block.copy().args.get(key)) is not None:
             around.set(key, value)
-    around.set("joins", [j for j in around.args.get("joins") or [] if not j.meta.get(_ADDED)])
+    around.set("joins", [j for j in around.args.get("joins") or [] if not j.meta.get(ADDED)])
     matches: list[exp.Expr] = [
         exp.EQ(this=inner.copy(), expression=outer.copy())
         for inner, outer in found.keys
@@ -251,7 +251,7 @@ def _wanted(found: _Correlation) -> list[exp.Expr]:
     cheap = [
         part.copy()
         for part in conjuncts(found.block.args.get("where"))
-        if not has_call(part) and part.find(exp.Query) is None and not _reads_others(part, around)
+        if not has_call(part) and part.find(exp.Query) is None and not reads_others(part, around)
     ]
     set_condition(around, "where", [*cheap, *matches])
     return [exp.Exists(this=around)]
@@ -266,4 +266,4 @@ def _join(found: _Correlation, side: exp.Select, columns: list[exp.Column]) -> N
     found.block.join(
         exp.Subquery(this=side, alias=alias), on=exp.and_(*matches), join_type="left", copy=False
     )
-    found.block.args["joins"][-1].meta[_ADDED] = True
+    found.block.args["joins"][-1].meta[ADDED] = True

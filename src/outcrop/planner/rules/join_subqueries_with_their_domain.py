@@ -1,0 +1,153 @@
+"""Answer a correlated subquery for each combination of values that it takes from around it.
+
+Type:   query rewrite
+Goal:   a subquery that calls a model may refer to the query around it in any way.
+Before: SELECT t.i FROM t WHERE EXISTS (SELECT 1 FROM u WHERE u.i < t.i AND f(u.b) = 'x')
+After:  SELECT t.i FROM t LEFT JOIN (SELECT DISTINCT TRUE AS _e1, _d2._o3 AS _o3
+        FROM (SELECT DISTINCT t.i AS _o3 FROM t) AS _d2 CROSS JOIN u
+        WHERE u.i < _d2._o3 AND f(u.b) = 'x') AS _s4 ON _s4._o3 IS NOT DISTINCT FROM t.i
+        WHERE NOT _s4._e1 IS NULL
+
+It is for what `decorrelate_subqueries` leaves: EXISTS, and a scalar subquery that aggregates. Does
+not fire where the rows around need answers themselves, in the ON of a join, above groups, on what
+groups or cuts, nor on a subquery that refers further out; such a query is refused.
+"""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from outcrop.planner.blocks import (
+    Names,
+    blocks,
+    conjuncts,
+    has_random,
+    is_aggregated,
+    own_columns,
+    set_condition,
+    source_names,
+)
+from outcrop.planner.model_call import has_call
+from outcrop.planner.rules.decorrelate_subqueries import (
+    ADDED,
+    CUTS,
+    is_scalar,
+    of_no_rows,
+    reads_others,
+    stands_before_groups,
+)
+
+
+def join_subqueries_with_their_domain(query: exp.Query) -> exp.Query:
+    """Return `query` with joins in place of the correlated subqueries that call models."""
+    names = Names.beside(query)
+    for inner in blocks(query):
+        holder = inner.parent
+        block = holder.find_ancestor(exp.Select) if holder is not None else None
+        if holder is not None and block is not None and _is_joinable(inner, holder, block):
+            _join(inner, holder, block, names)
+    return query
+
+
+def _is_joinable(inner: exp.Select, holder: exp.Expr, block: exp.Select) -> bool:
+    if not has_call(inner) or any(inner.args.get(key) for key in CUTS):
+        return False
+    is_exists = isinstance(holder, exp.Exists) and not is_aggregated(inner)
+    is_value = isinstance(holder, exp.Subquery) and is_scalar(holder)
+    if not is_exists and (not is_value or isinstance(holder.parent, exp.In)):
+        return False
+    if any(join.side in ("RIGHT", "FULL") for join in inner.args.get("joins") or []):
+        return False
+    return stands_before_groups(holder, block)
+
+
+def _join(inner: exp.Select, holder: exp.Expr, block: exp.Select, names: Names) -> None:
+    taken = list(own_columns(inner, source_names(block)))
+    values: list[exp.Expr] = list(dict.fromkeys(column.copy() for column in taken))
+    outputs = {value: names.fresh("o") for value in values}
+    domain = _domain(block, outputs)
+    if not taken or domain is None or _refers_further(inner, block):
+        return
+    alias, domain_alias, present = names.fresh("s"), names.fresh("d"), names.fresh("e")
+    for column in taken:
+        name = outputs[column.copy()]
+        column.replace(_column(name, domain_alias, column))
+    value = inner.expressions[0].unalias()
+    side = inner.copy()
+    _read_domain_first(side, domain, domain_alias)
+    keys = [_column(name, domain_alias, value) for value, name in outputs.items()]
+    projections: list[exp.Expr] = [exp.alias_(exp.true(), present, quoted=True)]
+    projections += [exp.alias_(key, key.name, quoted=True) for key in keys]
+    has_none = exp.Is(this=exp.column(present, table=alias, quoted=True), expression=exp.null())
+    if isinstance(holder, exp.Exists):
+        side.set("distinct", exp.Distinct())
+        given: exp.Expr = exp.not_(has_none)
+    else:
+        side.group_by(*(key.copy() for key in keys), copy=False)
+        projections.append(exp.alias_(value.copy(), names.fresh("v"), quoted=True))
+        column = _column(projections[-1].alias, alias, inner.expressions[0])
+        given = exp.Case(ifs=[exp.If(this=has_none, true=of_no_rows(value))], default=column)
+        given.type = inner.expressions[0].type
+    side.set("expressions", projections)
+    side.set("order", None)
+    given = exp.alias_(given, holder.alias, quoted=True) if holder.alias else given
+    holder.replace(given)
+    matches = [
+        exp.NullSafeEQ(this=_column(name, alias, value), expression=value.copy())
+        for value, name in outputs.items()
+    ]
+    block.join(
+        exp.Subquery(this=side, alias=_alias(alias)),
+        on=exp.and_(*matches),
+        join_type="left",
+        copy=False,
+    )
+    block.args["joins"][-1].meta[ADDED] = True
+
+
+def _refers_further(inner: exp.Select, block: exp.Select) -> bool:
+    around = exp.Select()
+    for key in ("from_", "joins", "laterals"):
+        around.set(key, block.args.get(key) and block.copy().args[key])
+    known = source_names(around)
+    for found in inner.find_all(exp.Select):
+        known |= source_names(found)
+    return any(c.table and c.table not in known for c in inner.find_all(exp.Column))
+
+
+def _domain(block: exp.Select, outputs: dict[exp.Expr, str]) -> exp.Select | None:
+    """Return the distinct values that a block has for a subquery; None if they need answers."""
+    domain = exp.Select(
+        distinct=exp.Distinct(),
+        expressions=[exp.alias_(v.copy(), name, quoted=True) for v, name in outputs.items()],
+    )
+    for key in ("from_", "joins", "laterals"):
+        if (value := block.copy().args.get(key)) is not None:
+            domain.set(key, value)
+    domain.set("joins", [j for j in domain.args.get("joins") or [] if not j.meta.get(ADDED)])
+    cheap = [
+        part.copy()
+        for part in conjuncts(block.args.get("where"))
+        if not has_call(part) and part.find(exp.Query) is None and not reads_others(part, domain)
+    ]
+    set_condition(domain, "where", cheap)
+    return None if has_call(domain) or has_random(domain) else domain
+
+
+def _read_domain_first(side: exp.Select, domain: exp.Select, alias: str) -> None:
+    """Have a block read the domain before all else, so that its joins may refer to it."""
+    first = side.args.get("from_")
+    joins = side.args.get("joins") or []
+    side.set("from_", exp.From(this=exp.Subquery(this=domain, alias=_alias(alias))))
+    if first is not None:
+        side.set("joins", [exp.Join(this=first.this, kind="CROSS"), *joins])
+
+
+def _alias(name: str) -> exp.TableAlias:
+    return exp.TableAlias(this=exp.to_identifier(name, quoted=True))
+
+
+def _column(name: str, table: str, like: exp.Expr) -> exp.Column:
+    column = exp.column(name, table=table, quoted=True)
+    column.type = like.type
+    return column
