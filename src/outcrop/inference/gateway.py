@@ -36,7 +36,9 @@ from outcrop.inference.sender import Channel
 from outcrop.inference.spending import Spending
 from outcrop.inference.statement import Statement, StatementOrigin
 from outcrop.inference.warm_prefixes import WarmPrefixes
+from outcrop.inference.window import AimdWindow, GradientWindow
 from outcrop.providers.base import Provider
+from outcrop.providers.burndown import burndown_of
 from outcrop.providers.prompt_caching import PromptCaching, find_prompt_caching
 
 __all__ = ["CLOSE_GRACE_S", "CallPolicy", "Gateway", "Outcome", "Statement"]
@@ -201,11 +203,13 @@ class Gateway:
             if provider is None:
                 provider = self._providers[provider_name] = self._build_provider(provider_name)
             price = self._prices.find(self._provider_kind(provider_name), model_id)
-            limiter = Limiter(self._clock, provider.concurrency_max or CONCURRENCY_MAX)
+            kind_of_window = GradientWindow if provider.lets_wait else AimdWindow
+            window = kind_of_window(provider.concurrency_max or CONCURRENCY_MAX)
             channel = self._channels[key] = Channel(
                 provider,
-                limiter,
+                Limiter(self._clock, window),
                 price,
+                burndown_of(model_id),
                 self._prompt_caching(provider_name, model_id),
                 WarmPrefixes(self._clock),
             )

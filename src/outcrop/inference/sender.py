@@ -19,7 +19,8 @@ from outcrop.inference.prices import Price
 from outcrop.inference.records import Payment
 from outcrop.inference.reservation import BudgetSet, Reservation
 from outcrop.inference.retry import Backoff, RetryPolicy
-from outcrop.inference.tokens import usage_max
+from outcrop.inference.shares import Share
+from outcrop.inference.tokens import CHARS_PER_TOKEN, output_tokens_max, usage_max
 from outcrop.inference.warm_prefixes import WarmPrefixes
 from outcrop.providers.base import Completion, Provider, ProviderRequest, TokenUsage
 from outcrop.providers.prompt_caching import PromptCaching
@@ -30,11 +31,15 @@ _MUCH = TokenUsage(10**6, 10**6, 10**6, 10**6)
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """The way to one model: what all statements that ask it share."""
+    """The way to one model: what all statements that ask it share.
+
+    `burndown` is what an output token is worth of the quota of tokens.
+    """
 
     provider: Provider
     limiter: Limiter
     price: Price | None
+    burndown: int
     caching: PromptCaching | None
     warm: WarmPrefixes
 
@@ -99,6 +104,7 @@ class Sender:
         self._clock = clock
         self._random = random
         self._waits = waits
+        self._share: Share[Permit] = Share()
 
     @property
     def price(self) -> Price | None:
@@ -116,12 +122,13 @@ class Sender:
         )
         prefixes = invocation.shared_prefixes()
         cost_max_pico = self._cost_max_pico(invocation, request)
+        tokens = len(invocation.body) / CHARS_PER_TOKEN + (output_tokens_max(request.body) or 0)
         backoff: Backoff | None = None
         while True:
             try:
                 if not prefixes:
-                    return await self._attempt(request, cost_max_pico, tally)
-                return await self._attempt_in_turn(prefixes, request, cost_max_pico, tally)
+                    return await self._attempt(request, cost_max_pico, tokens, tally)
+                return await self._attempt_in_turn(prefixes, request, cost_max_pico, tokens, tally)
             except ProviderError as error:
                 now_s = self._clock.monotonic()
                 if backoff is None:
@@ -136,26 +143,34 @@ class Sender:
             await self._waits.wait(self._clock.sleep(delay_s))
 
     async def _attempt_in_turn(
-        self, prefixes: Sequence[bytes], request: ProviderRequest, cost_max_pico: int, tally: Tally
+        self,
+        prefixes: Sequence[bytes],
+        request: ProviderRequest,
+        cost_max_pico: int,
+        tokens: float,
+        tally: Tally,
     ) -> Completion:
         """Send the request when its start is in the cache, or is its own to put there."""
         warm = self._channel.warm
         written = await self._waits.wait(warm.take_turn(prefixes))
         try:
-            completion = await self._attempt(request, cost_max_pico, tally)
+            completion = await self._attempt(request, cost_max_pico, tokens, tally)
             warm.keep(prefixes)
         finally:
             warm.end_turn(written)
         return completion
 
     async def _attempt(
-        self, request: ProviderRequest, cost_max_pico: int, tally: Tally
+        self, request: ProviderRequest, cost_max_pico: int, tokens: float, tally: Tally
     ) -> Completion:
-        """Send the request once; settle the reservation and the permit whatever happens."""
+        """Send the request once; settle the reservation and the permit whatever happens.
+
+        `tokens` are what the request reserves of the provider's quota.
+        """
         reservation = self._budgets.try_reserve(cost_max_pico)
         if reservation is None:
             reservation = await self._waits.wait(self._budgets.reserve(cost_max_pico))
-        permit = await self._permit(reservation)
+        permit = await self._permit(reservation, tokens)
         if not tally.attempts:
             tally.started_s = self._clock.monotonic()
         self._meter.sending(is_first=not tally.attempts)
@@ -164,7 +179,7 @@ class Sender:
             completion = await self._channel.provider.complete(request)
         except Throttled as error:
             tally.throttles += 1
-            permit.throttled(error.retry_after_s)
+            permit.throttled(error.quota, error.retry_after_s)
             self._refused(reservation, tally, is_throttle=True, is_possibly_paid=False)
             raise
         except ProviderError as error:
@@ -177,23 +192,31 @@ class Sender:
             permit.failed()
             self._refused(reservation, tally, is_throttle=False, is_possibly_paid=True)
             raise
-        permit.succeeded()
+        permit.succeeded(self._quota_tokens(completion.usage))
         cost_usd = self.cost_usd(completion.usage)
         _settle(reservation, tally, cost_usd)
         self._meter.paid(completion.usage, cost_usd)
         return completion
 
-    async def _permit(self, reservation: Reservation) -> Permit:
+    async def _permit(self, reservation: Reservation, tokens: float) -> Permit:
+        limiter = self._channel.limiter
         try:
             if self._budgets.outlives_the_process:
                 await self._budgets.secure(reservation)
-            permit = self._channel.limiter.try_acquire()
+            permit = limiter.try_acquire(self._share, tokens)
             if permit is not None:
                 return permit
-            return await self._waits.wait(self._channel.limiter.acquire())
+            return await self._waits.wait(limiter.acquire(self._share, tokens))
         except BaseException:
             reservation.release()
             raise
+
+    def _quota_tokens(self, usage: TokenUsage | None) -> float | None:
+        """Return what a request with this usage has taken of the provider's quota of tokens."""
+        if usage is None:
+            return None
+        written = usage.input_tokens + usage.cache_write_tokens
+        return written + usage.output_tokens * self._channel.burndown
 
     def _refused(
         self, reservation: Reservation, tally: Tally, *, is_throttle: bool, is_possibly_paid: bool
