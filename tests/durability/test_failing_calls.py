@@ -73,7 +73,7 @@ def test_a_failed_row_leaves_no_half_table(open_shop: OpenShop) -> None:
 
 def test_a_storm_of_throttles_fails_no_row(open_shop: OpenShop) -> None:
     prompts = [f"note {number}" for number in range(160)]
-    shop, emulator = open_shop(prompts, quota_rps=80)
+    shop, emulator = open_shop(prompts, quotas={"rps": 80})
     assert shop.ask() == answers_to(prompts)
     ledger = emulator.ledger()
     assert (ledger.paid, ledger.paid_twice, ledger.failed) == (160, 0, 0)

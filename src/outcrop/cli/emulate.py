@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from outcrop.cli.messages import Messages
 from outcrop.cli.usage import Commands, add_command
 from outcrop.emulator.faults import FAULTS
+from outcrop.emulator.quotas import QUOTAS
 from outcrop.errors import ResourceError
 from outcrop.providers.base import ProviderConfig
 from outcrop.providers.model_store import DEFAULT_MODEL
@@ -25,7 +26,8 @@ and a ledger of what was paid. SDKs and Outcrop itself work against it.
 _BEDROCK_DESCRIPTION = """\
 Serve Amazon Bedrock's runtime API: Converse, ConverseStream, InvokeModel and
 CountTokens. GET /_dev/ledger says what was requested, paid, throttled and
-failed; DELETE resets it.
+failed; DELETE resets it. PUT /_dev/quotas and PUT /_dev/faults, with a JSON
+object such as {"rps": 20}, replace the quotas and the faults at run time.
 """
 
 _BEDROCK_EXAMPLES = """\
@@ -34,7 +36,8 @@ _BEDROCK_EXAMPLES = """\
   export AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any
   export AWS_DEFAULT_REGION=us-east-1
 
-  outcrop emulate bedrock --port 8080 --quota-rps 50 --fault throttling=0.1
+  outcrop emulate bedrock --port 8080 --quota rps=50 --fault throttling=0.1
+  outcrop emulate bedrock --port 8080 --quota tpm@'*claude*'=20000 --burst tpm=1
   outcrop emulate bedrock --port 8080 --backend gguf        a real small model
 """
 
@@ -54,7 +57,7 @@ def add_parser(commands: Commands) -> None:
         "bedrock",
         summary="Amazon Bedrock's runtime: Converse, InvokeModel, CountTokens",
         description=_BEDROCK_DESCRIPTION,
-        examples=f"{_BEDROCK_EXAMPLES}\nfaults:\n{_fault_names()}\n",
+        examples=f"{_BEDROCK_EXAMPLES}\n{_names()}",
     )
     _add_options(bedrock)
     bedrock.set_defaults(run=run)
@@ -76,20 +79,14 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "--seed", type=int, default=0, metavar="N", help="of the scripted answers and the faults"
     )
     limits = parser.add_argument_group("limits and faults")
-    limits.add_argument(
-        "--quota-rps", type=float, metavar="N", help="requests a second, for each model"
-    )
-    limits.add_argument(
-        "--quota-tpm", type=float, metavar="N", help="tokens a minute, for each model"
-    )
-    limits.add_argument(
-        "--fault",
-        type=_fault,
-        action="append",
-        default=[],
-        metavar="NAME=RATE",
-        help="inject a fault at a rate from 0 to 1 (may be repeated)",
-    )
+    for flag, metavar, meaning in (
+        ("--quota", "NAME=N", "so many a second, minute or day (may be repeated)"),
+        ("--burst", "NAME=S", "the seconds' worth of a quota that its bucket holds"),
+        ("--fault", "NAME=RATE", "inject a fault at a rate from 0 to 1 (may be repeated)"),
+    ):
+        limits.add_argument(
+            flag, type=_number, action="append", default=[], metavar=metavar, help=meaning
+        )
 
 
 def run(options: argparse.Namespace, messages: Messages) -> int:
@@ -129,16 +126,25 @@ def _config(options: argparse.Namespace) -> EmulatorConfig:
         backend=backend,
         backend_model_id=DEFAULT_MODEL if backend else None,
         latency_ms=options.latency_ms,
-        quota_rps=options.quota_rps,
-        quota_tpm=options.quota_tpm,
+        quotas=dict(options.quota),
+        bursts=dict(options.burst),
         faults=dict(options.fault),
         seed=options.seed,
     )
 
 
-def _fault_names() -> str:
-    names = ", ".join(FAULTS)
-    return textwrap.fill(names, 78, initial_indent="  ", subsequent_indent="  ")
+def _names() -> str:
+    quotas = ", ".join(f"{name} ({quota.meaning})" for name, quota in QUOTAS.items())
+    return (
+        f"quotas, of each model:\n{_fill(quotas)}\nfaults:\n{_fill(', '.join(FAULTS))}\n"
+        f"NAME@MODEL is for one model, or for those that a pattern fits.\n"
+    )
+
+
+def _fill(text: str) -> str:
+    return textwrap.fill(
+        text, 78, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False
+    )
 
 
 def _port(text: str) -> int:
@@ -147,11 +153,11 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _fault(text: str) -> tuple[str, float]:
-    name, equals, rate = text.partition("=")
+def _number(text: str) -> tuple[str, float]:
+    name, equals, number = text.rpartition("=")
     try:
         if not equals:
             raise ValueError(text)
-        return name, float(rate)
+        return name, float(number)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=RATE") from error
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=NUMBER") from error

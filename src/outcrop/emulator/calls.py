@@ -34,6 +34,11 @@ class Operation(StrEnum):
     INVOKE_STREAM = "invoke-with-response-stream"
     COUNT_TOKENS = "count-tokens"
 
+    @property
+    def is_streamed(self) -> bool:
+        """Whether the answer comes as a stream of events."""
+        return self in (Operation.CONVERSE_STREAM, Operation.INVOKE_STREAM)
+
 
 @dataclass(frozen=True, slots=True)
 class ModelCall:

@@ -6,13 +6,17 @@ import asyncio
 import socket
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aiohttp import web
 
+from outcrop.emulator.eventstream import encode_exception
 from outcrop.emulator.faults import Fault
 from outcrop.emulator.ledger import Outcome
 
+STREAM_ERROR = encode_exception(
+    "modelStreamErrorException", "The model's stream ended with an error. Try your request again."
+)
 GARBAGE = b"\x16\x03\x01 this is no answer"
 DROPS = 20
 # How often a request that hangs looks whether its client is still there.
@@ -68,6 +72,9 @@ class Delivery:
                 return await _send_half(request, headers, body), Outcome.FAILED
             case "slow-drip":
                 return await self._drip(request, headers, body)
+            case "stream-error" if reply:
+                events = [*reply.parts[: len(reply.parts) // 2], STREAM_ERROR]
+                return await self.send(request, replace(reply, parts=events)), Outcome.FAILED
             case "garbage":
                 return web.Response(headers=headers, body=GARBAGE), Outcome.FAILED
             case _:

@@ -21,12 +21,21 @@ _STRING_TYPE = 7
 
 def encode_event(event_type: str, payload: JsonObject) -> bytes:
     """Return the message of one event."""
+    return _encode_message("event", event_type, payload)
+
+
+def encode_exception(exception_type: str, message: str) -> bytes:
+    """Return the message of an error in the middle of a stream."""
+    return _encode_message("exception", exception_type, {"message": message})
+
+
+def _encode_message(kind: str, name: str, payload: JsonObject) -> bytes:
     headers = b"".join(
-        _encode_header(name, value)
-        for name, value in (
-            (":event-type", event_type),
+        _encode_header(header, value)
+        for header, value in (
+            (f":{kind}-type", name),
             (":content-type", "application/json"),
-            (":message-type", "event"),
+            (":message-type", kind),
         )
     )
     content = json.dumps(payload).encode()

@@ -1,8 +1,9 @@
 """The faults that the emulator can inject: one table, from which its help and documents are made.
 
 `FAULTS` says of each what the client sees, and whether the model ran, which is what costs money.
-The rates are per request. The draw depends on the seed and the request alone (see `FaultDraw`): a
-transient fault is drawn anew for each retry, another one is met by the same request each time.
+The rates are per request, for every model or for some (`by_model.py`). The draw depends on the seed
+and the request alone (see `FaultDraw`): a transient fault is drawn anew for each retry, another one
+is met by the same request each time.
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
+from outcrop.emulator.by_model import check_names, for_model
 from outcrop.emulator.service_errors import (
     STATUSES,
     TOO_MANY_REQUESTS,
+    TOO_MANY_TOKENS,
+    TOO_MANY_TOKENS_A_DAY,
     ServiceError,
 )
-from outcrop.errors import InvalidParameter, suggest
+from outcrop.errors import InvalidParameter
 from outcrop.providers.base import JsonObject
 from outcrop.providers.converse import text_of
 from outcrop.providers.seeded import FaultDraw
@@ -46,6 +50,11 @@ class Fault:
     meaning: str
     code: str = ""
     message: str = ""
+
+    @property
+    def is_of_streams(self) -> bool:
+        """Whether only an answer that is streamed can meet it."""
+        return self.name == "stream-error"
 
     @property
     def status(self) -> int:
@@ -84,7 +93,19 @@ FAULTS: Mapping[str, Fault] = MappingProxyType(
                 "throttling",
                 "ThrottlingException",
                 TOO_MANY_REQUESTS,
-                "a quota is hit, whatever the quotas of the emulator are",
+                "a quota of requests is hit, whatever the quotas of the emulator are",
+            ),
+            _service(
+                "throttling-tokens",
+                "ThrottlingException",
+                TOO_MANY_TOKENS,
+                "likewise, a quota of tokens",
+            ),
+            _service(
+                "throttling-day",
+                "ThrottlingException",
+                TOO_MANY_TOKENS_A_DAY,
+                "likewise, the day's quota of tokens",
             ),
             _service(
                 "model-not-ready",
@@ -139,6 +160,12 @@ FAULTS: Mapping[str, Fault] = MappingProxyType(
                 is_transient=False,
             ),
             _service(
+                "expired-credentials",
+                "ExpiredTokenException",
+                "The security token included in the request is expired",
+                "the credentials are too old, until they are renewed",
+            ),
+            _service(
                 "not-found",
                 "ResourceNotFoundException",
                 "This model version has reached the end of its life. Please refer to the AWS "
@@ -154,6 +181,7 @@ FAULTS: Mapping[str, Fault] = MappingProxyType(
             _transport("truncated-body", "half of the answer, then the end", is_paid=True),
             _transport("slow-drip", "the answer comes in drops over `drip_s`", is_paid=True),
             _transport("garbage", "a 200 whose body is no JSON", is_paid=True),
+            _transport("stream-error", "a stream breaks off with an error event", is_paid=True),
             _content("empty", "the answer has no text"),
             _content("max-tokens", "the answer is cut in the middle: stopReason max_tokens"),
             _content("guardrail", "a guardrail's message instead of the answer"),
@@ -166,28 +194,41 @@ GUARDRAIL_TEXT = "Sorry, the model cannot answer this question."
 
 def check_rates(rates: Mapping[str, float]) -> None:
     """Raise InvalidParameter for an unknown name, or for a rate that is no share of the whole."""
-    for name, rate in rates.items():
-        if name not in FAULTS:
-            raise InvalidParameter(
-                f"there is no fault {name!r}",
-                hint=suggest(name, FAULTS) or f"The faults are {', '.join(FAULTS)}.",
-            )
+    check_names(rates, FAULTS, "fault")
+    for key, rate in rates.items():
         if not 0 <= rate <= 1:
-            raise InvalidParameter(f"the rate of fault {name!r} is {rate:g}, not from 0 to 1")
-    for chosen in _by_duration(rates):
-        if sum(chosen.values()) > 1:
-            raise InvalidParameter(f"the rates of {', '.join(chosen)} add up to more than 1")
-
-
-def draw_for(rates: Mapping[str, float]) -> FaultDraw:
-    """Return what draws faults at these rates."""
-    transient, lasting = _by_duration(rates)
-    return FaultDraw(transient=transient, lasting=lasting)
+            raise InvalidParameter(f"the rate of fault {key!r} is {rate:g}, not from 0 to 1")
+    for pattern in sorted({key.partition("@")[2] for key in rates}):
+        for chosen in _by_duration(for_model(rates, pattern)):
+            if sum(chosen.values()) > 1:
+                where = f" for {pattern}" if pattern else ""
+                raise InvalidParameter(
+                    f"the rates of {', '.join(chosen)} add up to more than 1{where}"
+                )
 
 
 def _by_duration(rates: Mapping[str, float]) -> tuple[Mapping[str, float], Mapping[str, float]]:
     transient = {n: r for n, r in rates.items() if FAULTS[n].is_transient}
     return transient, {n: r for n, r in rates.items() if n not in transient}
+
+
+class FaultDraws:
+    """Draws the faults of each model at its own rates, which are checked before."""
+
+    def __init__(self, rates: Mapping[str, float]) -> None:
+        self.rates = dict(rates)
+        self._by_model: dict[str, FaultDraw] = {}
+
+    def choose(self, model_id: str, key: bytes) -> Fault | None:
+        """Return the fault that the next attempt of the request with this `key` meets."""
+        if not self.rates:
+            return None
+        draw = self._by_model.get(model_id)
+        if draw is None:
+            transient, lasting = _by_duration(for_model(self.rates, model_id))
+            draw = self._by_model[model_id] = FaultDraw(transient=transient, lasting=lasting)
+        name = draw.choose(key)
+        return None if name is None else FAULTS[name]
 
 
 def spoil(fault: Fault, response: JsonObject) -> JsonObject:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from outcrop.emulator.calls import ModelCall
 from outcrop.emulator.config import EmulatorConfig
-from outcrop.emulator.faults import FAULTS, Fault, FaultKind, draw_for, spoil
+from outcrop.emulator.faults import Fault, FaultDraws, FaultKind, check_rates, spoil
 from outcrop.emulator.ledger import Ledger
 from outcrop.emulator.prompt_cache import PromptCache, bill
-from outcrop.emulator.quotas import Quotas
+from outcrop.emulator.quotas import Quotas, check_quotas
 from outcrop.emulator.service_errors import TOO_MANY_REQUESTS, ServiceError, invalid
 from outcrop.errors import (
     AuthFailed,
@@ -65,11 +65,29 @@ class Runtime:
         self._backend = backend
         self._ledger = ledger
         self._sleep = sleep
-        self._faults = draw_for(config.faults)
+        self._faults = FaultDraws(config.faults)
         self._prompt_cache = PromptCache(clock)
-        self._quotas = Quotas(
-            requests_per_s=config.quota_rps, tokens_per_minute=config.quota_tpm, clock=clock
-        )
+        self._quotas = Quotas(config.quotas, config.bursts, clock=clock)
+
+    @property
+    def quotas(self) -> Mapping[str, float]:
+        """The quotas that hold now."""
+        return self._quotas.amounts
+
+    def set_quotas(self, amounts: Mapping[str, float]) -> None:
+        """Keep these quotas from now on, and no others; raises InvalidParameter."""
+        check_quotas(amounts)
+        self._quotas.change(amounts)
+
+    @property
+    def faults(self) -> Mapping[str, float]:
+        """The rates of the faults that are injected now."""
+        return self._faults.rates
+
+    def set_faults(self, rates: Mapping[str, float]) -> None:
+        """Inject these faults from now on, and no others; raises InvalidParameter."""
+        check_rates(rates)
+        self._faults = FaultDraws(rates)
 
     async def answer(self, call: ModelCall) -> Answer:
         """Run `call`; raises the ServiceError that the client is to see."""
@@ -92,11 +110,11 @@ class Runtime:
         return Answer(response, fault)
 
     def _choose_fault(self, call: ModelCall) -> Fault | None:
-        name = self._faults.choose(call.fault_key)
-        if name is None:
+        fault = self._faults.choose(call.model_id, call.fault_key)
+        if fault is None or (fault.is_of_streams and not call.operation.is_streamed):
             return None
-        self._ledger.inject(name)
-        return FAULTS[name]
+        self._ledger.inject(fault.name)
+        return fault
 
     async def _run_model(self, call: ModelCall) -> tuple[JsonObject, TokenUsage]:
         starts = call.starts

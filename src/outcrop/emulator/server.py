@@ -1,7 +1,7 @@
 """The emulator as an HTTP server on loopback: `outcrop emulate bedrock`.
 
 Paths: `POST /model/{modelId}/{operation}` as in the Bedrock API reference, and our own
-`GET` and `DELETE /_dev/ledger` and `GET /_dev/health`, which need no authentication.
+paths below `/_dev/` (`control.py`), which need no authentication.
 
     async with Emulator(config) as emulator: ...      inside an event loop
     with RunningEmulator(config) as emulator: ...     in a thread of its own, for tests
@@ -15,9 +15,9 @@ import itertools
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self, TypeVar
@@ -31,6 +31,7 @@ from aiohttp.web_protocol import RequestHandler
 from outcrop.emulator.authentication import SignedRequest, authenticate
 from outcrop.emulator.calls import CallReader, Operation
 from outcrop.emulator.config import EmulatorConfig
+from outcrop.emulator.control import Control
 from outcrop.emulator.delivery import Delivery, Reply
 from outcrop.emulator.faults import Fault
 from outcrop.emulator.ledger import Ledger, LedgerSnapshot, Outcome
@@ -76,10 +77,19 @@ class Emulator:
         )
         self._reader = CallReader(config.seed)
         self._runtime = Runtime(config, self._backend, self.ledger, clock=clock)
+        self._control = Control(self._runtime, self.ledger, self._backend.name)
         self._stopping = asyncio.Event()
         self._delivery = Delivery(self._stopping, config.drip_s, config.hang_s)
         self._request_numbers = itertools.count(1)
         self._runner: web.ServerRunner | None = None
+
+    def set_quotas(self, amounts: Mapping[str, float]) -> None:
+        """Keep these quotas from now on, and no others; raises InvalidParameter."""
+        self._runtime.set_quotas(amounts)
+
+    def set_faults(self, rates: Mapping[str, float]) -> None:
+        """Inject these faults from now on, and no others; raises InvalidParameter."""
+        self._runtime.set_faults(rates)
 
     async def __aenter__(self) -> Self:
         server = web.Server(self._respond, request_factory=_make_request, access_log=None)
@@ -113,21 +123,13 @@ class Emulator:
             return await self._serve_model(
                 request, _OPERATIONS[operation], unquote(model_id), path, query
             )
-        return await self._send(request, self._serve_ours(request.method, path))
+        return await self._send(request, await self._serve_ours(request, path))
 
-    def _serve_ours(self, method: str, path: str) -> Reply:
-        match method, path:
-            case "GET", "/_dev/ledger":
-                return json_reply(asdict(self.ledger.snapshot()))
-            case "DELETE", "/_dev/ledger":
-                self.ledger.reset()
-                return json_reply(asdict(self.ledger.snapshot()))
-            case "GET", "/_dev/health":
-                return json_reply({"status": "ok", "backend": self._backend.name})
-            case _:
-                return error_reply(
-                    ServiceError("UnknownOperationException", f"there is no {method} {path} here")
-                )
+    async def _serve_ours(self, request: web.BaseRequest, path: str) -> Reply:
+        try:
+            return self._control.answer(request.method, path, await _read(request))
+        except ServiceError as error:
+            return error_reply(error)
 
     async def _serve_model(
         self, request: web.BaseRequest, operation: Operation, model_id: str, path: str, query: str
@@ -260,6 +262,14 @@ class RunningEmulator:
     def reset_ledger(self) -> None:
         """Start the ledger anew."""
         self._call(lambda emulator: emulator.ledger.reset())
+
+    def set_quotas(self, amounts: Mapping[str, float]) -> None:
+        """Keep these quotas from now on, and no others; raises InvalidParameter."""
+        self._call(lambda emulator: emulator.set_quotas(amounts))
+
+    def set_faults(self, rates: Mapping[str, float]) -> None:
+        """Inject these faults from now on, and no others; raises InvalidParameter."""
+        self._call(lambda emulator: emulator.set_faults(rates))
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -23,6 +23,7 @@ STATUSES: Mapping[str, int] = MappingProxyType(
         "IncompleteSignatureException": 400,
         "RequestEntityTooLargeException": 413,
         "AccessDeniedException": 403,
+        "ExpiredTokenException": 403,
         "MissingAuthenticationTokenException": 403,
         "InvalidSignatureException": 403,
         "ResourceNotFoundException": 404,
@@ -31,6 +32,7 @@ STATUSES: Mapping[str, int] = MappingProxyType(
 )
 TOO_MANY_REQUESTS = "Too many requests, please wait before trying again."
 TOO_MANY_TOKENS = "Too many tokens, please wait before trying again."
+TOO_MANY_TOKENS_A_DAY = "Too many tokens per day, please wait before trying again."
 
 
 class ServiceError(Exception):

@@ -34,17 +34,29 @@ def test_it_serves_until_it_is_stopped() -> None:
 
 def test_options_reach_the_emulator() -> None:
     options = (
-        "--port 1 --latency-ms 20 --quota-rps 5 --quota-tpm 100 --seed 7 --fault throttling=0.1"
+        "--port 1 --latency-ms 20 --quota rps=5 --quota tpm@a.b:0=100 --burst tpm=2 --seed 7 "
+        "--fault throttling=0.1"
     )
     config = _config(build_parser().parse_args(["emulate", "bedrock", *options.split()]))
-    assert (config.port, config.latency_ms, config.quota_rps) == (1, 20.0, 5.0)
-    assert (config.quota_tpm, config.seed, config.faults) == (100.0, 7, {"throttling": 0.1})
+    assert (config.port, config.latency_ms, config.bursts) == (1, 20.0, {"tpm": 2.0})
+    assert (config.quotas, config.seed, config.faults) == (
+        {"rps": 5.0, "tpm@a.b:0": 100.0},
+        7,
+        {"throttling": 0.1},
+    )
     assert config.backend is None
 
 
 def test_an_unknown_fault_is_suggested(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["emulate", "bedrock", "--port", "0", "--fault", "throtling=0.1"]) == 1
     assert "HINT:  Did you mean 'throttling'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--quota", "--burst", "--fault"])
+def test_what_is_no_number_by_name(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["emulate", "bedrock", "--port", "0", option, "rps=many"])
+    assert "'rps=many' is not NAME=NUMBER" in capsys.readouterr().err
 
 
 def test_a_port_that_is_taken(capsys: pytest.CaptureFixture[str]) -> None:

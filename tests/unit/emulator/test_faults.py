@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import (
     ClientError,
     ConnectionClosedError,
+    EventStreamError,
     ReadTimeoutError,
 )
 
@@ -20,7 +21,7 @@ from outcrop.emulator.server import RunningEmulator
 from outcrop.errors import InvalidParameter
 from outcrop.providers.base import ProviderConfig
 from outcrop.providers.scripted import build, scripted_answer
-from tests.unit.emulator.requests import CLAUDE, converse
+from tests.unit.emulator.requests import CLAUDE, TITAN, converse
 
 SERVICE_FAULTS = [fault for fault in FAULTS.values() if fault.kind is FaultKind.SERVICE]
 
@@ -33,11 +34,13 @@ def test_faults_of_the_service_are_its_errors(
     client = connect(emulator)
     with pytest.raises(ClientError) as caught:
         client.invoke_model(modelId="amazon.titan-text-lite-v1", body='{"inputText": "hello"}')
-    assert type(caught.value) is getattr(client.exceptions, fault.code)
+    if fault.name != "expired-credentials":  # of all services, so that no service model has it
+        assert type(caught.value) is getattr(client.exceptions, fault.code)
+    assert caught.value.response["Error"]["Code"] == fault.code
     assert caught.value.response["Error"]["Message"] == fault.message
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == fault.status
     ledger = emulator.ledger()
-    is_throttle = fault.name == "throttling"
+    is_throttle = fault.code == "ThrottlingException"
     assert (ledger.throttled, ledger.failed, ledger.paid) == (is_throttle, not is_throttle, 0)
     assert ledger.faults == {fault.name: 1}
 
@@ -45,6 +48,8 @@ def test_faults_of_the_service_are_its_errors(
 def test_statuses_are_those_of_the_service() -> None:
     assert {fault.name: fault.status for fault in FAULTS.values()} == {
         "throttling": 429,
+        "throttling-tokens": 429,
+        "throttling-day": 429,
         "model-not-ready": 429,
         "service-unavailable": 503,
         "internal-error": 500,
@@ -53,6 +58,7 @@ def test_statuses_are_those_of_the_service() -> None:
         "service-quota": 400,
         "validation": 400,
         "access-denied": 403,
+        "expired-credentials": 403,
         "not-found": 404,
         "hang": 0,
         "reset-before": 0,
@@ -60,6 +66,7 @@ def test_statuses_are_those_of_the_service() -> None:
         "truncated-body": 200,
         "slow-drip": 200,
         "garbage": 200,
+        "stream-error": 200,
         "empty": 200,
         "max-tokens": 200,
         "guardrail": 200,
@@ -311,6 +318,12 @@ def test_a_backends_errors_are_the_services(
     [
         ({"throtling": 0.1}, "there is no fault 'throtling'", "Did you mean 'throttling'?"),
         ({"throttling": 1.5}, "'throttling' is 1.5, not from 0 to 1", None),
+        ({"hang@x": 2.0}, "'hang@x' is 2, not from 0 to 1", None),
+        (
+            {"hang@": 1.0},
+            "'hang@' names no model after the @",
+            "hang alone is for every model.",
+        ),
         ({"hang": float("nan")}, "'hang' is nan, not from 0 to 1", None),
     ],
 )
@@ -324,3 +337,38 @@ def test_rates_of_one_kind_are_shares_of_a_whole() -> None:
     EmulatorConfig(faults={"hang": 1.0, "empty": 1.0})
     with pytest.raises(InvalidParameter, match="hang, throttling add up to more than 1"):
         EmulatorConfig(faults={"hang": 0.6, "throttling": 0.6})
+
+
+def test_rates_add_up_for_each_model() -> None:
+    EmulatorConfig(faults={"hang@a*": 1.0, "throttling@b*": 1.0})
+    EmulatorConfig(faults={"hang": 1.0, "hang@a*": 0.5, "throttling@a*": 0.5})
+    with pytest.raises(InvalidParameter, match=r"hang, throttling add up to more than 1 for a\*"):
+        EmulatorConfig(faults={"hang": 0.6, "throttling@a*": 0.6})
+
+
+def test_models_have_their_own_faults(
+    start: Callable[..., RunningEmulator], connect: Callable[..., Any]
+) -> None:
+    faults = {"throttling": 1.0, "throttling@us.*": 0.0, "access-denied@amazon.*": 1.0}
+    client = connect(start(faults=faults))
+    with pytest.raises(client.exceptions.ThrottlingException):
+        client.converse(**converse("hello"))
+    with pytest.raises(client.exceptions.AccessDeniedException):
+        client.converse(**converse("hello", TITAN))
+    client.converse(**converse("hello", "us." + CLAUDE))
+
+
+def test_a_stream_breaks_off_with_an_error(
+    start: Callable[..., RunningEmulator], connect: Callable[..., Any]
+) -> None:
+    emulator = start(faults={"stream-error": 1.0})
+    client = connect(emulator)
+    events = client.converse_stream(**converse("hello"))["stream"]
+    assert "messageStart" in next(iter(events))
+    with pytest.raises(EventStreamError, match="modelStreamErrorException"):
+        list(events)
+    client.converse(**converse("hello"))
+    wait_until_idle(emulator)
+    ledger = emulator.ledger()
+    assert (ledger.paid, ledger.failed, ledger.answered) == (2, 1, 1)
+    assert ledger.faults == {"stream-error": 1}
