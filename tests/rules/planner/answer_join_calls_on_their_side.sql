@@ -86,3 +86,7 @@ SELECT t.i FROM t FULL JOIN u ON t.i < u.i AND f(u.b) = 'x' AND g(u.b) = 'y';
 SELECT t.i FROM t FULL JOIN (SELECT u._y1, u.b, u.i, f(u.b) AS _y2 FROM (SELECT u.b, u.i,
 CASE WHEN f(u.b) = 'x' THEN g(u.b) END AS _y1 FROM u) AS u) AS u ON t.i < u.i AND u._y2 = 'x'
 AND u._y1 = 'y';
+
+SELECT t.i FROM t LEFT JOIN u ON t.i < u.i AND f(t.p) = 'x' WHERE t.q = 'x';
+SELECT t.i FROM (SELECT t.i, t.p, t.q, CASE WHEN t.q = 'x' THEN f(t.p) END AS _y1 FROM t) AS t
+LEFT JOIN u ON t.i < u.i AND t._y1 = 'x' WHERE t.q = 'x';

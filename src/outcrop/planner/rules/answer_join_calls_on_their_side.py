@@ -70,10 +70,10 @@ class _Side:
         return exp.and_(*parts) if parts else None
 
     def _asked_before(self, call: ModelCall) -> list[exp.Expr]:
-        """Return what ON requires of the side alone, from left to right, to evaluate `call`."""
+        """Return what WHERE and ON require of the side alone before ON evaluates `call`."""
         parts = conjuncts(self._join.args["on"])
         position = parts.index(_part_of(call, self._join.args["on"]))
-        found = (*parts[:position], *self.guards(call))
+        found = (*self._kept(), *parts[:position], *self.guards(call))
         return [
             part
             for part in found
