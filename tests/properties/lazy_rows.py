@@ -101,11 +101,15 @@ class Expressions:
         needs_model: Callable[[exp.Expr], bool],
         subquery: Callable[[exp.Expr, Row], list[Lazy]],
         exists: Callable[[exp.Expr, Row], bool],
+        *,
+        is_eager: bool,
     ) -> None:
+        """`is_eager` asks what IN compares before it is known that it compares with nothing."""
         self._call = call
         self._needs_model = needs_model
         self._subquery = subquery
         self._subquery_exists = exists
+        self._is_eager = is_eager
 
     def value(self, node: exp.Expr, row: Row) -> Any:
         """Return the value of an expression; NULL is None."""
@@ -205,9 +209,11 @@ class Expressions:
         else:
             given = [Lazy(lambda item=item: self.value(item, row)) for item in node.expressions]
         given = list(given)
-        if not given:
+        if not given and not self._is_eager:
             return False
         needle = self.value(node.this, row)
+        if not given:
+            return False
         if needle is None:
             return None
         is_unknown = False

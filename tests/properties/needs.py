@@ -110,7 +110,11 @@ class Evaluation:
         self._ctes: dict[str, Relation] = {}
         self._answered: dict[int, Relation] = {}
         self._expressions = Expressions(
-            self._call, self._needs_model, self._subquery_values, self._subquery_exists
+            self._call,
+            self._needs_model,
+            self._subquery_values,
+            self._subquery_exists,
+            is_eager=self._is_eager,
         )
         self._computed = ComputedValues(self._expressions)
 
@@ -387,15 +391,18 @@ class Evaluation:
         return Relation(names, [Row({}) for _ in rows], values, frozenset())
 
     def _settled(self, relation: Relation, used: frozenset[str]) -> Relation:
-        """Return a relation, of which everything is answered if blocks are answered in turn."""
+        """Return a relation, of which everything is answered if blocks are answered in turn.
+
+        Rows that are not there stay: a model predicate above may have come first.
+        """
         if not self._is_eager:
             return relation
         wanted = [n for n, name in enumerate(relation.names) if name in used]
-        kept = [v for r, v in zip(relation.rows, relation.values, strict=True) if r.exists()]
-        for values in kept:
-            for number in wanted:
+        for row, values in zip(relation.rows, relation.values, strict=True):
+            for number in wanted if row.exists() else ():
                 values[number].get()
-        return Relation(relation.names, [Row({}) for _ in kept], kept, relation.asked)
+        rows = [Row({}, () if row.exists() else (row.exists,)) for row in relation.rows]
+        return Relation(relation.names, rows, relation.values, relation.asked)
 
     def _join(
         self,
