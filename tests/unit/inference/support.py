@@ -7,12 +7,13 @@ import heapq
 import itertools
 import json
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
+from outcrop.config import BudgetConfig
 from outcrop.inference.clock import Clock
 from outcrop.inference.gateway import CallPolicy, Gateway, Outcome, Statement
 from outcrop.inference.invocation import Invocation
@@ -195,6 +196,7 @@ def house(
     price: FlatPrice | None = FlatPrice(),
     clock: Clock | None = None,
     concurrency_max: int | None = None,
+    budgets: Sequence[BudgetConfig] = (),
 ) -> Iterator[House]:
     provider = InMemoryProvider(behavior, concurrency_max=concurrency_max)
 
@@ -204,7 +206,13 @@ def house(
 
     journal = Journal.open(folder / "journal.sqlite")
     gateway = Gateway(
-        journal, build, lambda name: "test", OnePrice(price), clock=clock, random=Random(1)
+        journal,
+        build,
+        lambda name: "test",
+        OnePrice(price),
+        budgets=budgets,
+        clock=clock,
+        random=Random(1),
     )
     try:
         yield House(gateway, journal, provider)
