@@ -128,3 +128,38 @@ def test_a_failure_while_reading_aborts_an_open_transaction(client: Client) -> N
         list(rows)
     assert client.session.execute("COMMIT").tag == "ROLLBACK"
     assert list(client.session.execute("SELECT p FROM t WHERE i = 1").rows()) == [("prompt 1",)]
+
+
+def test_rows_of_predicates_in_batches_leave_after_their_batch(client: Client) -> None:
+    for function in ("a", "b"):
+        client.session.execute(
+            f"CREATE EXTERNAL MODEL m{function} FUNCTION {function} IAM_ROLE default "
+            f"MODEL_TYPE BEDROCK SETTINGS (MODEL_ID 'm{function}', ENDPOINT 'slow')"
+        )
+    query = "SELECT i FROM t WHERE a(p) <> 'x' AND b(p) <> 'y'"
+    rows = client.session.execute(f"{query} ORDER BY i DESC").rows()
+
+    assert next(rows)[0] == ROWS
+    assert client.session.progress() is not None
+    assert [row[0] for row in rows] == list(range(ROWS - 1, 0, -1))
+    assert client.calls() == 2 * ROWS
+
+
+def test_a_batch_with_a_failed_row_gives_no_rows_and_the_rest_is_asked(client: Client) -> None:
+    for function in ("a", "b"):
+        client.session.execute(
+            f"CREATE EXTERNAL MODEL m{function} FUNCTION {function} IAM_ROLE default "
+            f"MODEL_TYPE BEDROCK SETTINGS (MODEL_ID 'm{function}', ENDPOINT 'slow')"
+        )
+    client.session.execute("UPDATE t SET p = 'poison' WHERE i = 150")
+    rows = client.session.execute("SELECT i FROM t WHERE a(p) <> 'x' AND b(p) <> 'y'").rows()
+    seen: list[object] = []
+
+    def read() -> None:
+        seen.extend(row[0] for row in rows)
+
+    with pytest.raises(RowsFailed, match="poison"):
+        read()
+    assert seen == list(range(1, len(seen) + 1))
+    assert 0 < len(seen) < 150
+    assert client.calls() >= 2 * ROWS - 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Protocol
 
 from outcrop.engines.base import EngineSession
@@ -62,8 +62,11 @@ class BatchRun:
         self._taken = 0
         self._passed = 0
 
-    def fill(self) -> None:
-        """Run batches until enough rows have passed, or all were asked about."""
+    def fill(self) -> Iterator[int]:
+        """Run batches until enough rows have passed, or all were asked about.
+
+        Yield after each how many have passed: they are in the stage's relation, in their order.
+        """
         rows_total = self._count(self._stage.source)
         wanted = self._stage.rows_wanted
         choice = OrderChoice(len(self._stage.orders), rows_total)
@@ -73,6 +76,7 @@ class BatchRun:
             before = self._spent()
             self._run_batch(self._stage.orders[index], size)
             choice.note(index, size, self._spent().since(before))
+            yield self._passed
             if self._taken >= rows_total or (wanted is not None and self._passed >= wanted):
                 return
 
@@ -92,10 +96,14 @@ class BatchRun:
         )
         self._run_stages(order.stages)
         self._run.test(order.tests)
+        passed = (
+            f'SELECT *, row_number() OVER () + {self._passed} AS "{stage.row}" '
+            f"FROM ({order.sql}) AS passed"
+        )
         if taken == 0:
-            self._passed += self._run.store(stage.relation, order.sql)
+            self._passed += self._run.store(stage.relation, passed)
         else:
-            self._passed += self._engine.execute(f'INSERT INTO "{stage.relation}" {order.sql}')
+            self._passed += self._engine.execute(f'INSERT INTO "{stage.relation}" {passed}')
         self._taken += size
         self._run.drop(relations_of(order.stages) | {stage.batch})
 

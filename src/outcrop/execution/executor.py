@@ -7,7 +7,7 @@ read one snapshot. Temporary relations are named per statement and dropped by `c
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 
 from outcrop.engines.base import EngineSession
@@ -80,14 +80,17 @@ class PlanRun:
                     self.own(stage)
                     operator.run(stage)
                 case FilterInBatches():
-                    operator.settle()
-                    BatchRun(
-                        stage,
-                        self._engine,
-                        self,
-                        lambda part: self.run_stages(part, operator),
-                        operator.spent,
-                    ).fill()
+                    for _ in self.fill(stage, operator):
+                        pass
+
+    def fill(self, stage: FilterInBatches, operator: StageOperator) -> Iterator[int]:
+        """Run a stage batch by batch; yield after each how many rows have passed so far."""
+
+        def run_stages(stages: Sequence[Stage]) -> None:
+            self.run_stages(stages, operator)
+
+        operator.settle()
+        yield from BatchRun(stage, self._engine, self, run_stages, operator.spent).fill()
 
     def own(self, stage: Infer) -> None:
         """Drop the relations that a stage stores when this run is over."""

@@ -7,7 +7,7 @@ from uuid import uuid4
 from sqlglot import exp
 
 from outcrop.catalog.objects import Volatility
-from outcrop.planner.plan import Infer, StagedCall
+from outcrop.planner.plan import FilterInBatches, Infer, StagedCall
 from outcrop.sql.duckdb_dialect import render
 
 
@@ -17,7 +17,7 @@ class Portions:
     The query is rendered once: what differs from portion to portion is two numbers.
     """
 
-    def __init__(self, query: exp.Query, stage: Infer) -> None:
+    def __init__(self, query: exp.Query, stage: Infer | FilterInBatches) -> None:
         after, upto = (f"_{uuid4().hex}" for _ in range(2))
         restricted = _restricted(query, stage, after, upto)
         self._before, rest = render(restricted).split(after)
@@ -28,12 +28,14 @@ class Portions:
         return f"{self._before}{after}{self._between}{upto}{self._behind}"
 
 
-def _restricted(query: exp.Query, stage: Infer, after: str, upto: str) -> exp.Query:
+def _restricted(
+    query: exp.Query, stage: Infer | FilterInBatches, after: str, upto: str
+) -> exp.Query:
     restricted = query.copy()
-    number = exp.column(stage.row, quoted=True)
+    relation, number = stage.relation, exp.column(stage.row, quoted=True)
     for table in list(restricted.find_all(exp.Table)):
-        if table.name == stage.relation and not table.db:
-            rows = exp.select("*").from_(exp.to_table(stage.relation))
+        if table.name == relation and not table.db:
+            rows = exp.select("*").from_(exp.Table(this=exp.to_identifier(relation, quoted=True)))
             rows = rows.where(number > exp.Var(this=after), number <= exp.Var(this=upto))
             alias = exp.TableAlias(this=exp.to_identifier(table.alias_or_name, quoted=True))
             table.replace(exp.Subquery(this=rows, alias=alias))

@@ -25,7 +25,7 @@ from outcrop.inference.gateway import Gateway
 from outcrop.inference.meter import Progress
 from outcrop.inference.policy import CallPolicy
 from outcrop.inference.statement import Statement as StatementCalls
-from outcrop.planner.plan import Infer, StagedPlan
+from outcrop.planner.plan import StagedPlan
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -93,10 +93,7 @@ class StatementRunner:
             run = stack.enter_context(self._run(plan, request))
             operator = stack.enter_context(self._operator(request))
             flow = stack.enter_context(closing(Flow(self._engine, operator)))
-            run.start_stages(plan.stages, flow)
-            last = plan.stages[-1]
-            assert isinstance(last, Infer)
-            rows = RowStream(self._engine, flow, last, plan.result)
+            rows = RowStream(self._engine, flow, run, plan)
 
             def remember() -> None:
                 run.test(plan.tests)

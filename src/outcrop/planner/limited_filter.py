@@ -7,6 +7,7 @@ batch of the relation's rows after the other, until enough rows have passed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -88,7 +89,7 @@ def is_link(block: exp.Select, *, may_be_cut: bool = False) -> bool:
     )
 
 
-def lower_order(block: exp.Select, below: list[exp.Select]) -> tuple[exp.Ordered, ...] | None:
+def lower_order(block: exp.Select, below: Sequence[exp.Select]) -> tuple[exp.Ordered, ...] | None:
     """Return the keys of a block's ORDER BY in terms of what the last of the blocks below it reads.
 
     None if one of them needs an answer.

@@ -135,9 +135,10 @@ class FilterInBatches:
 
     The rows of temporary relation `source` are taken in the order of their column `row`; each batch
     is stored as relation `batch`, for which one of `orders` is run; what its query gives is
-    appended to `relation`. All orders give the same rows, and name the same call alike; the first
-    is the one that is expected to be cheapest, and which really is shows from batch to batch. It
-    ends with the batch that makes `relation` hold `rows_wanted` rows; None: all that pass.
+    appended to `relation`, numbered anew by `row`. All orders give the same rows, and name the same
+    call alike; the first is the one that is expected to be cheapest, and which really is shows from
+    batch to batch. It ends with the batch that makes `relation` hold `rows_wanted` rows; None: all
+    that pass.
     """
 
     source: str
@@ -160,12 +161,12 @@ Stage = Materialize | Infer | FilterInBatches
 class StagedPlan(_Rendered):
     """A statement, planned.
 
-    `is_streamed` says that `result` takes the rows of the last `Infer` stage one by one, so that a
-    row can leave as soon as it, and all before it, are answered. `system_views` are to be filled
-    with rows before the first stage; `reads` are the stored relations that the statement reads, by
-    which a materialized view knows when it is stale. `tests` show what the predicates outside of
-    batches select; `orderings` are the decisions that depend on what earlier statements saw of
-    them (`order_predicates.is_current`).
+    `is_streamed` says that `result` takes the rows of the last stage, which asks, one by one, so
+    that a row can leave as soon as it, and all before it, are answered. `system_views` are to be
+    filled with rows before the first stage; `reads` are the stored relations that the statement
+    reads, by which a materialized view knows when it is stale. `tests` show what the predicates
+    outside of batches select; `orderings` are the decisions that depend on what earlier statements
+    saw of them (`order_predicates.is_current`).
     """
 
     stages: tuple[Stage, ...]

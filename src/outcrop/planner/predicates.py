@@ -41,14 +41,20 @@ class Predicate:
 class PredicateChain:
     """A chain of blocks, from its uppermost filter down, taken together.
 
-    `top` is that filter; `flat` gives the same rows, as one block over `base`, the derived table
-    that the lowest inference block reads. `conditions` are its, those of `top` at last.
+    `links` are the blocks, `top` the first of them, `base` the derived table that the last one
+    reads. `flat` gives the same rows, as one block over `base`, in no order; `conditions` are its,
+    those of `top` at last.
     """
 
-    top: exp.Select
+    links: tuple[exp.Select, ...]
     base: exp.Subquery
     flat: exp.Select
     conditions: tuple[exp.Expr, ...]
+
+    @property
+    def top(self) -> exp.Select:
+        """The uppermost filter."""
+        return self.links[0]
 
     def predicates(self) -> tuple[Predicate, ...]:
         """Return the model predicates among the conditions, in their order."""
@@ -128,7 +134,7 @@ def _flatten(links: Sequence[exp.Select]) -> PredicateChain:
     numbers: dict[ModelCall, int] = {}
     for call in calls_in_scope(flat):
         call.meta[CALL_NUMBER] = numbers.setdefault(call.copy(), len(numbers))
-    return PredicateChain(links[0], base, flat, tuple(conditions))
+    return PredicateChain(tuple(links), base, flat, tuple(conditions))
 
 
 def _lowered(node: exp.Expr, values: Mapping[str, exp.Expr]) -> exp.Expr:

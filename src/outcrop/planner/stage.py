@@ -12,7 +12,7 @@ from sqlglot import exp
 from outcrop.catalog.objects import ExternalModel, Volatility
 from outcrop.datatypes import TYPES, TypeKind
 from outcrop.planner.bind import answer_type
-from outcrop.planner.blocks import Names, blocks
+from outcrop.planner.blocks import Names, Split, blocks
 from outcrop.planner.limited_filter import (
     LimitedFilter,
     chain_of,
@@ -61,8 +61,10 @@ class Stager:
         if isinstance(query, exp.Select):
             self._sort_before_calls(query)
         query = self._stage_blocks(query)
-        last = self.stages[-1] if self.stages else None
-        return query, isinstance(last, Infer) and self._followed(query) == last.relation
+        match self.stages[-1] if self.stages else None:
+            case Infer(relation) | FilterInBatches(relation=relation):
+                return query, self._followed(query) == relation
+        return query, False
 
     def _sort_before_calls(self, root: exp.Select) -> None:
         """Have the rows of the first inference block numbered in the order of the root's ORDER BY.
@@ -83,12 +85,12 @@ class Stager:
                 return
 
     def _followed(self, query: exp.Expr) -> str | None:
-        """Return the relation of an `Infer` stage whose rows `query` takes one by one."""
+        """Return the stored relation whose rows `query` takes one by one, if there is one."""
         node: exp.Expr | None = query
         while isinstance(node, exp.Select):
             source = node.args["from_"].this if node.args.get("from_") else None
             if isinstance(source, exp.Table):
-                return source.name if source.name in self._asked else None
+                return source.name
             parts = [*node.expressions, node.args.get("where")]
             has_subquery = any(part is not None and part.find(exp.Query) for part in parts)
             if not is_link(node) or has_subquery:
@@ -154,13 +156,23 @@ class Stager:
 
         Where that is to be learned, append the stages that learn it.
         """
+        is_cut = any(chain.top.args.get(clause) for clause in ("limit", "offset"))
+        keys = None if is_cut else lower_order(chain.top, chain.links[1:])
         orders = self._orders_of(chain)
-        if len(orders) > 1:
-            return self._stage_in_batches(LimitedFilter(chain.top, chain.base, (), None), orders)
+        if len(orders) > 1 and keys is not None:
+            return self._stage_in_batches(LimitedFilter(chain.top, chain.base, keys, None), orders)
+        if is_cut or chain.top.args.get("order"):
+            return self._separate_filter(chain.top)
         top = chain.ordered(orders[0], self.names) if orders[0] else chain.top
         for link in chain_of(top):
             link.meta[_ORDERED] = True
         return top
+
+    def _separate_filter(self, block: exp.Select) -> exp.Select:
+        """Return `block` with its filter in a block below, so that it only sorts and cuts."""
+        split = Split(block, self.names)
+        split.lower("from_", "where")
+        return split.finish()
 
     def _orders_of(self, chain: PredicateChain) -> Sequence[Sequence[int]]:
         """Return the orders of a chain's predicates that may be cheapest, the expected one first.
@@ -176,7 +188,8 @@ class Stager:
             for predicate, cost in zip(predicates, costs_of(called, self.history), strict=True)
         ]
         ordering = order_predicates(ranked, self.history)
-        self.orderings.append(ordering)
+        if ordering not in self.orderings:
+            self.orderings.append(ordering)
         is_as_written = list(ordering.order) == sorted(ordering.order)
         return [()] if ordering.is_known and is_as_written else ordering.orders()
 
@@ -268,6 +281,8 @@ class Stager:
         rows = exp.Select(expressions=stored)
         rows.set("from_", exp.From(this=source.copy()))
         follows = None if order else self._followed(source.this)
+        if follows not in self._asked:
+            follows = None
         self.stages += [
             Materialize(relation, rows, follows),
             Infer(relation, row, tuple(calls)),
