@@ -9,7 +9,6 @@ import pyarrow as pa
 
 from outcrop.catalog.objects import ExternalModel
 from outcrop.engines.base import EngineSession
-from outcrop.errors import Error
 from outcrop.execution.arrow_columns import integer_column, text_column
 from outcrop.execution.compose_invocation import Destination
 from outcrop.execution.order_choice import Spent
@@ -44,7 +43,6 @@ class InferOperator:
         self._route = route
         self._options = options
         self._destinations: dict[tuple[object, ...], Destination] = {}
-        self._failed: dict[bytes, Error] = {}
         self._questions = 0
         self.failures = Failures()
 
@@ -56,7 +54,6 @@ class InferOperator:
             self._destination(call.model),
             self._options,
             salt=f"{self._options.query_id}:{self._questions}",
-            failed=self._failed,
         )
 
     def store_ids(self, call: StagedCall) -> list[pa.RecordBatch]:

@@ -26,7 +26,6 @@ from outcrop.planner.plan import StagedCall
 from outcrop.providers.base import RequestType
 
 _FAILURES_NAMED_MAX = 20
-_FAILURES_REMEMBERED_MAX = 10_000
 
 Answered: TypeAlias = "tuple[int, str | None]"
 
@@ -87,8 +86,7 @@ class Question:
     What is to be asked is added by one thread, while another one may already take the answers.
     `first_failed` is the first row so far that fails the statement.
 
-    `salt` differs from that of any other question; `failed` are the invocations that failed in this
-    statement, by fingerprint, which it does not try again.
+    `salt` differs from that of any other question.
     """
 
     def __init__(
@@ -98,13 +96,11 @@ class Question:
         options: InferOptions,
         *,
         salt: str,
-        failed: dict[bytes, Error],
     ) -> None:
         self.call = call
         self.first_failed: int | None = None
         self._model = call.model
         self._salt = salt
-        self._failed = failed
         self._destination = destination
         self._composer = InvocationComposer(
             call.model, destination, max_tokens_default=options.max_tokens_default
@@ -137,7 +133,6 @@ class Question:
             invocation, rows = self._rows.pop(outcome.fingerprint)
             try:
                 if outcome.error is not None:
-                    self._remember(outcome.fingerprint, outcome.error)
                     raise outcome.error
                 value = self._reader.read(outcome.response or {})
             except Error as error:  # an InternalError too is this row's alone
@@ -182,9 +177,6 @@ class Question:
             except ProviderError as error:
                 self._refused.append(self._failure(row, prompt, error))
                 continue
-            if (failed := self._failed.get(invocation.fingerprint)) is not None:
-                self._refused.append(self._failure(row, prompt, failed))
-                continue
             _, rows = self._rows.setdefault(invocation.fingerprint, (invocation, []))
             rows.append((row, prompt))
             if len(rows) == 1:
@@ -195,10 +187,6 @@ class Question:
             return Arrangement(None, 0)
         cache = calls.prompt_cache(self._destination.provider, self._destination.model_id)
         return Arrangement(cache, self._composer.fixed_chars)
-
-    def _remember(self, fingerprint: bytes, error: Error) -> None:
-        if len(self._failed) < _FAILURES_REMEMBERED_MAX:
-            self._failed[fingerprint] = error
 
     def _failure(
         self, row: int, prompt: str, error: Error, *, has_answer: bool = False

@@ -7,22 +7,20 @@ in one query, and what the journal does not have goes to the dispatcher in one h
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from queue import SimpleQueue
 
 from outcrop.errors import BudgetExceeded, Error, QueryCanceled
 from outcrop.inference.account import Account
-from outcrop.inference.dispatcher import Dispatcher, Inbox, Runtime, Stopped
+from outcrop.inference.dispatcher import Common, Dispatcher, Inbox, Runtime, Stopped
 from outcrop.inference.feed import Feed
 from outcrop.inference.flights import Flight
 from outcrop.inference.invocation import Invocation
 from outcrop.inference.journal import LOOKUP_MAX
 from outcrop.inference.meter import Counts
-from outcrop.inference.policy import CallPolicy, Outcome
+from outcrop.inference.policy import Outcome
 from outcrop.inference.records import Answer
-from outcrop.inference.reservation import StatementBudgets
 from outcrop.inference.tokens import (
     estimate_input_tokens,
     estimate_output_tokens,
@@ -40,18 +38,16 @@ class Ask:
         self,
         runtime: Runtime,
         account: Account,
-        policy: CallPolicy,
-        budgets: StatementBudgets,
-        slots: asyncio.Semaphore,
+        common: Common,
         totals: Callable[[], Counts],
     ) -> None:
         self._runtime = runtime
         self._account = account
         self._totals = totals
         self._inbox: Inbox = SimpleQueue()
-        self.dispatcher = Dispatcher(runtime, account, policy, budgets, slots, self._inbox)
+        self.dispatcher = Dispatcher(runtime, account, common, self._inbox)
         # The dispatcher always has work for its workers while the next chunk is looked up.
-        self._window = CHUNK + max(CHUNK, 2 * policy.max_concurrency)
+        self._window = CHUNK + max(CHUNK, 2 * common.policy.max_concurrency)
         self._unanswered = 0
         self._taken = _Taken()
         self._cancellation: QueryCanceled | None = None

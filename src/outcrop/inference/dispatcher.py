@@ -15,7 +15,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from queue import SimpleQueue
 from random import Random
 from typing import TypeAlias
@@ -39,6 +39,7 @@ logger = logging.getLogger("outcrop.inference")
 
 HAND_OVER_S = 0.005
 IN_FLIGHT_FEW = 8
+_FAILED_MAX = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,20 @@ class Runtime:
 
 
 @dataclass(frozen=True, slots=True)
+class Common:
+    """What all questions of one statement share.
+
+    `slots` are how many of its invocations may be on their way at once; `failed` are those that
+    failed, by fingerprint: they are not tried again.
+    """
+
+    policy: CallPolicy
+    budgets: StatementBudgets
+    slots: asyncio.Semaphore
+    failed: dict[bytes, Error] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Stopped:
     """The last word of a dispatcher that stopped: why, or None where nobody listens any more."""
 
@@ -83,17 +98,14 @@ class Dispatcher:
         self,
         runtime: Runtime,
         account: Account,
-        policy: CallPolicy,
-        budgets: StatementBudgets,
-        slots: asyncio.Semaphore,
+        common: Common,
         inbox: Inbox,
     ) -> None:
         self.account = account
         self.is_stopped = False
         self._runtime = runtime
-        self._policy = policy
-        self._budgets = budgets
-        self._slots = slots
+        self._common = common
+        self._policy = common.policy
         self._inbox = inbox
         self._queue: deque[Flight] = deque()
         self._workers: set[asyncio.Task[None]] = set()
@@ -118,12 +130,26 @@ class Dispatcher:
         if self.is_stopped:
             self.give_up(flights)
             return
+        if self._common.failed:
+            flights = self._without_failed(flights)
         self._queue.extend(flights)
         for _ in range(min(len(flights), self._policy.max_concurrency - self._working)):
             self._working += 1
             worker = self._runtime.loop.create_task(self._work())
             self._workers.add(worker)
             worker.add_done_callback(self._worker_ended)
+
+    def _without_failed(self, flights: Sequence[Flight]) -> list[Flight]:
+        """Fail at once what has failed before in this statement; return the others."""
+        unsent: list[Flight] = []
+        for flight in flights:
+            error = self._common.failed.get(flight.fingerprint)
+            if error is None:
+                unsent.append(flight)
+                continue
+            for waiter in self._runtime.flights.land(flight):
+                waiter.fail(flight.fingerprint, error)
+        return unsent
 
     def give_up(self, flights: Sequence[Flight]) -> None:
         """Leave flights unsent; whoever else waits for one sends it instead."""
@@ -213,7 +239,7 @@ class Dispatcher:
         try:
             await self._open_account()
             while self._queue:  # a stop empties it
-                async with self._slots:
+                async with self._common.slots:
                     if self._queue:
                         await self._fly(self._queue.popleft())
         finally:  # counted here, not when the task is seen to be done: `enqueue` may come between
@@ -256,7 +282,7 @@ class Dispatcher:
             sender = self._senders[key] = Sender(
                 runtime.channel(*key),
                 self._policy,
-                self._budgets.of_model(invocation.model_id),
+                self._common.budgets.of_model(invocation.model_id),
                 self.account.meter,
                 runtime.clock,
                 runtime.random,
@@ -293,6 +319,8 @@ class Dispatcher:
     async def _failed(self, flight: Flight, tally: Tally, error: Error) -> None:
         status = CallStatus.POSSIBLY_PAID if tally.possibly_paid else CallStatus.FAILED
         if await self._is_stored(flight, self._call(flight, tally, status, error=error)):
+            if len(self._common.failed) < _FAILED_MAX:  # before it lands: then anybody may claim it
+                self._common.failed[flight.fingerprint] = error
             for waiter in self._runtime.flights.land(flight):
                 waiter.fail(flight.fingerprint, error)
 

@@ -12,7 +12,7 @@ from outcrop.errors import BudgetExceeded, Error, ProviderError, QueryCanceled
 from outcrop.inference.account import Account
 from outcrop.inference.ask import Ask
 from outcrop.inference.budget import Budget, SpendAlert
-from outcrop.inference.dispatcher import Runtime
+from outcrop.inference.dispatcher import Common, Runtime
 from outcrop.inference.feed import Feed
 from outcrop.inference.invocation import Invocation
 from outcrop.inference.meter import (
@@ -57,7 +57,7 @@ class Statement:
         self._policy = policy
         self._on_finished = on_finished
         self._budgets = StatementBudgets(policy, session_budget, runtime.spending, origin.user)
-        self._slots = asyncio.Semaphore(policy.max_concurrency)  # of all its questions together
+        self._common = Common(policy, self._budgets, asyncio.Semaphore(policy.max_concurrency))
         self._started_s = runtime.clock.monotonic()
         self._started_at = runtime.clock.wall()
         self._lock = threading.Lock()
@@ -219,9 +219,7 @@ class Statement:
         with self._lock:
             if self._cancellation is not None:
                 raise self._cancellation
-            ask = Ask(
-                self._runtime, account, self._policy, self._budgets, self._slots, self._totals
-            )
+            ask = Ask(self._runtime, account, self._common, self._totals)
             self._asks.append(ask)
             return ask
 
