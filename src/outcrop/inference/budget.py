@@ -121,7 +121,9 @@ class Budget:
         """Return whether it would fit if nothing in flight turned out to cost anything."""
         if self.max_calls is not None and self._spent_calls >= self.max_calls:
             return False
-        return self.max_pico is None or self.spent_pico + cost_pico <= self.max_pico
+        if self.max_pico is None or not cost_pico:
+            return True
+        return self.spent_pico + cost_pico <= self.max_pico
 
     def reserve(self, cost_pico: int) -> None:
         """Set one request aside, which has room."""

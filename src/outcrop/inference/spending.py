@@ -123,6 +123,7 @@ class Spending:
         # A few for each day that the process runs, and for two months before: never dropped, so
         # that a clock which is set back finds them.
         self._days: dict[tuple[str, str, str], DaySpending] = {}
+        self._secured: set[DaySpending] = set()
         self._today = ""
         self._begins_s = self._ends_s = 0.0
         month = _day_of(clock.wall()).replace(day=1)
@@ -165,6 +166,7 @@ class Spending:
             if wanted_pico > spending.secured_pico:
                 await self._journal.reserve_spending(spending.payment(wanted_pico))
                 spending.secured_pico = wanted_pico
+                self._secured.add(spending)
 
     def journaled(self, payments: Iterable[Payment]) -> None:
         """The journal knows of these payments."""
@@ -173,10 +175,10 @@ class Spending:
 
     def take_back(self) -> None:
         """Tell the journal that nothing can be paid any more, where nothing is in flight."""
-        for spending in self._days.values():
-            if spending.secured_pico and not spending.unjournaled_pico:
-                spending.secured_pico = 0
-                self._journal.put_reserved(spending.payment(0))
+        for spending in [s for s in self._secured if not s.unjournaled_pico]:
+            self._secured.remove(spending)
+            spending.secured_pico = 0
+            self._journal.put_reserved(spending.payment(0))
 
     def _turn(self) -> None:
         now_s = self._clock.wall()

@@ -164,6 +164,22 @@ def test_what_is_free_fits_into_a_budget_that_is_overspent(spending: OpenSpendin
     assert not fits(own(spending(), session=session, session_max_cost_usd=1.0), 0.001)
 
 
+def test_what_is_free_waits_for_its_turn_in_a_budget_that_is_overspent(
+    spending: OpenSpending,
+) -> None:
+    async def scenario() -> None:
+        session = Budget("outcrop.session_max_cost_usd")
+        spend(own(spending(), session=session), 2.0)
+        budgets = own(spending(), None, 1, session=session, session_max_cost_usd=1.0)
+        first = await budgets.reserve(0)
+        waiting = asyncio.ensure_future(budgets.reserve(0))
+        await asyncio.sleep(0)
+        first.release()
+        await asyncio.wait_for(waiting, 1.0)
+
+    asyncio.run(scenario())
+
+
 def test_a_session_counts_what_was_spent_before_it_was_limited(spending: OpenSpending) -> None:
     session = Budget("outcrop.session_max_cost_usd")
     spend(own(spending(), session=session), 0.7)
