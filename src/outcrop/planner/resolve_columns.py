@@ -18,6 +18,7 @@ from outcrop.sql.nodes import position_of
 
 # sqlglot names the column at the end of its message, and says no more of it.
 _NAMED = re.compile(r"olumn:? [\"']?([^\"'.\s]+)")
+_PLAIN_NAME = re.compile(r"[a-z_][a-z0-9_]*", re.IGNORECASE)
 _QUALIFY = "Write the relation's name and a dot before it."
 _LISTED_MAX = 12
 
@@ -36,6 +37,9 @@ def resolve_columns(query: exp.Query, schema: MappingSchema) -> exp.Query:
         raise _translate(error, typed, schema) from error
     for column, scope in _unresolved(query):
         raise _explain(column, scope, schema)
+    for column in query.find_all(exp.Column):  # what a star stands for comes without quotes
+        if isinstance(column.this, exp.Identifier) and not _PLAIN_NAME.fullmatch(column.name):
+            column.this.set("quoted", True)
     return query
 
 
