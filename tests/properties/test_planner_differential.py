@@ -20,7 +20,7 @@ import duckdb
 import pytest
 
 from outcrop.config import parse_config
-from outcrop.errors import FeatureNotSupported
+from outcrop.errors import Error, FeatureNotSupported
 from outcrop.session import Notice, Result, Session
 from outcrop.warehouse import Warehouse
 from tests.properties.needs import bounds
@@ -75,8 +75,13 @@ class Ours:
     def run(self, sql: str) -> tuple[Result, list[Row], int]:
         """Return the result of a statement, its rows, and its calls."""
         self._notices.clear()
-        result = self.session.execute(sql)
-        rows = list(result.rows())
+        try:
+            result = self.session.execute(sql)
+            rows = list(result.rows())
+        except FeatureNotSupported:
+            raise
+        except Error as error:
+            raise AssertionError(f"{type(error).__name__} {error.message}: {sql}") from error
         found = (re.match(r"([\d,]+) calls?, ", notice.message) for notice in self._notices)
         return result, rows, sum(int(m[1].replace(",", "")) for m in found if m)
 
