@@ -176,7 +176,13 @@ class AnswerSource:
         if not self._pool or random.random() < self._rejected_share:
             return None
         value = random.choice(self._pool)
-        return f"{value} {random.getrandbits(64):x}" if self._is_open and value else value
+        return _another(value, random) if self._is_open and value else value
+
+
+def _another(text: str, random: Random) -> str:
+    """Return a text like `text`, of its length, that is most likely like no other."""
+    end = f"{random.getrandbits(64):016x}"[: len(text)]
+    return text[: len(text) - len(end)] + end
 
 
 class ImputingOperator(StageOperator):
