@@ -50,6 +50,16 @@ def _parse_on_error(text: str) -> str:
         raise ValueError("takes 'fail' or 'null'") from None
 
 
+PRIORITIES = ("low", "normal", "high")
+
+
+def _parse_priority(text: str) -> str:
+    folded = text.strip().lower()
+    if folded not in PRIORITIES:
+        raise ValueError("takes 'low', 'normal' or 'high'")
+    return folded
+
+
 def _parse_prompt_caching(text: str) -> str:
     folded = text.strip().lower()
     if folded not in ("auto", "off"):
@@ -153,6 +163,13 @@ _ALL_SETTINGS = (
         64,
         _parse_concurrency,
         "The most calls that one statement may have in flight at once.",
+    ),
+    Setting(
+        "outcrop.priority",
+        "normal",
+        _parse_priority,
+        "The statement's share of a model that several statements ask at the same time.",
+        PRIORITIES,
     ),
     Setting(
         "outcrop.max_tokens_default",

@@ -223,6 +223,7 @@ OTHER_VALUES = {
     "outcrop.max_calls": ("5", False),
     "outcrop.max_concurrency": ("2", False),
     "outcrop.max_tokens_default": ("7", False),
+    "outcrop.priority": ("high", False),
     "outcrop.prompt_caching": ("off", False),
     "outcrop.request_timeout": ("7s", False),
     "outcrop.retry_timeout": ("7s", False),

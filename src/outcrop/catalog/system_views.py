@@ -98,6 +98,41 @@ SYS_LLM_BUDGET = _view(
     remaining_usd=DOUBLE,
 )
 
+SYS_LLM_LIMITS = _view(
+    1_007,
+    "sys_llm_limits",
+    provider=_TEXT,
+    model_id=_TEXT,
+    requests_per_second=DOUBLE,
+    tokens_per_second=DOUBLE,
+    concurrency_max=BIGINT,
+    in_flight=BIGINT,
+    waiting=BIGINT,
+    waits_for=_TEXT,
+)
+
+SYS_LLM_QUERY = _view(
+    1_008,
+    "sys_llm_query",
+    query_id=_TEXT,
+    user_name=_NAME,
+    query_group=_TEXT,
+    query_text=_TEXT,
+    start_time=TIMESTAMP,
+    elapsed_s=DOUBLE,
+    calls_total=BIGINT,
+    calls=BIGINT,
+    reused=BIGINT,
+    failed=BIGINT,
+    in_flight=BIGINT,
+    waiting=BIGINT,
+    waits_for=_TEXT,
+    throttles=BIGINT,
+    input_tokens=BIGINT,
+    output_tokens=BIGINT,
+    cost_usd=DOUBLE,
+)
+
 STV_ML_MODEL_INFO = _view(
     1_003,
     "stv_ml_model_info",
@@ -140,6 +175,8 @@ SYSTEM_VIEWS = (
     SYS_LLM_CALL,
     SYS_LLM_DETAIL,
     SYS_LLM_BUDGET,
+    SYS_LLM_LIMITS,
+    SYS_LLM_QUERY,
     STV_ML_MODEL_INFO,
     STV_MV_INFO,
     PG_TABLE_DEF,

@@ -151,6 +151,8 @@ class CommandContext:
             self.journal,
             lambda view: self.store.is_stale(self.engine, view),
             lambda: self.runner.budgets(self.user, self.settings.values()),
+            self.runner.limits,
+            self.runner.running,
         )
         return Request(self.user, text, self.settings.values(), state, self.route)
 

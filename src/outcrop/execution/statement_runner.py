@@ -22,13 +22,19 @@ from outcrop.execution.stream import RowStream
 from outcrop.execution.system_views import SystemState, store_system_view
 from outcrop.inference.budget import SESSION_LIMIT, Budget, BudgetState
 from outcrop.inference.gateway import Gateway
+from outcrop.inference.limiter import LimiterState
 from outcrop.inference.meter import Progress
 from outcrop.inference.policy import CallPolicy
+from outcrop.inference.statement import RunningStatement
 from outcrop.inference.statement import Statement as StatementCalls
 from outcrop.planner.plan import StagedPlan
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+# What a priority is worth of a model, where several statements ask it at the same time.
+_WEIGHTS: Mapping[str, float] = {"low": 0.25, "normal": 1.0, "high": 4.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +89,14 @@ class StatementRunner:
         """Return the rows of `sys_llm_budget`: the budget of this session, and those of all."""
         self._budget.limit_cost(_policy(settings).session_max_cost_usd)
         return [self._budget.state(user), *self._gateway.budgets()]
+
+    def limits(self) -> list[tuple[str, str, LimiterState]]:
+        """Return what each model that was asked allows now, by its provider and its id."""
+        return self._gateway.limits()
+
+    def running(self) -> list[RunningStatement]:
+        """Return the statements of all sessions that ask now."""
+        return self._gateway.running()
 
     def query(self, plan: StagedPlan, request: Request) -> Rows:
         """Run a plan; the rows stream from the result, whose close drops what the plan stored."""
@@ -221,6 +235,7 @@ def _policy(settings: Mapping[str, SettingValue]) -> CallPolicy:
         max_calls=None if max_calls is None else int(max_calls),
         session_max_cost_usd=None if session_usd is None else float(session_usd),
         max_concurrency=int(settings["outcrop.max_concurrency"] or 1),
+        weight=_WEIGHTS[str(settings["outcrop.priority"])],
         request_timeout_s=int(settings["outcrop.request_timeout"] or 0) / 1_000,
         retry_timeout_s=int(settings["outcrop.retry_timeout"] or 0) / 1_000,
         prompt_caching=settings["outcrop.prompt_caching"] == "auto",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pyarrow as pa
 
@@ -17,11 +17,15 @@ from outcrop.catalog.system_views import (
     SYS_LLM_BUDGET,
     SYS_LLM_CALL,
     SYS_LLM_DETAIL,
+    SYS_LLM_LIMITS,
+    SYS_LLM_QUERY,
 )
 from outcrop.datatypes import DataType, TypeKind
 from outcrop.engines.base import EngineSession
 from outcrop.inference.budget import BudgetState
 from outcrop.inference.journal import Journal
+from outcrop.inference.limiter import LimiterState
+from outcrop.inference.statement import RunningStatement
 
 _ARROW: Mapping[TypeKind, pa.DataType] = {
     TypeKind.CHAR: pa.string(),
@@ -38,12 +42,17 @@ Row = tuple[object, ...]
 
 @dataclass(frozen=True, slots=True)
 class SystemState:
-    """What the system views show: the catalog as the statement sees it, journal and budgets."""
+    """What the system views show: the catalog as the statement sees it, and what is asked now.
+
+    `limits` are those of each model that was asked, by its provider and its id.
+    """
 
     snapshot: CatalogSnapshot
     journal: Journal
     is_stale: Callable[[Relation], bool]
     budgets: Callable[[], Sequence[BudgetState]]
+    limits: Callable[[], Sequence[tuple[str, str, LimiterState]]]
+    running: Callable[[], Sequence[RunningStatement]]
 
 
 def store_system_view(view: Relation, state: SystemState, engine: EngineSession) -> None:
@@ -144,6 +153,44 @@ def _budgets(state: SystemState) -> Iterator[Row]:
         )
 
 
+def _limits(state: SystemState) -> Iterator[Row]:
+    for provider, model_id, limiter in state.limits():
+        yield (
+            provider,
+            model_id,
+            limiter.learned.requests_per_s,
+            limiter.learned.tokens_per_s,
+            limiter.window,
+            limiter.in_flight,
+            limiter.waiting,
+            limiter.wait,
+        )
+
+
+def _running(state: SystemState) -> Iterator[Row]:
+    for statement in state.running():
+        origin, progress = statement.origin, statement.progress
+        yield (
+            origin.query_id,
+            origin.user,
+            origin.query_group,
+            origin.query_text,
+            _without_zone(datetime.fromtimestamp(statement.started_at, UTC)),
+            progress.elapsed_s,
+            progress.calls_total,
+            progress.sent,
+            progress.reused,
+            progress.failed,
+            progress.in_flight,
+            progress.waiting,
+            statement.wait,
+            progress.throttles,
+            progress.input_tokens,
+            progress.output_tokens,
+            progress.cost_usd,
+        )
+
+
 def _without_zone(moment: datetime | None) -> datetime | None:
     return None if moment is None else moment.replace(tzinfo=None)
 
@@ -212,6 +259,8 @@ _ROWS: Mapping[int, Callable[[SystemState], Iterator[Row]]] = {
     SYS_LLM_CALL.oid: _calls,
     SYS_LLM_DETAIL.oid: _details,
     SYS_LLM_BUDGET.oid: _budgets,
+    SYS_LLM_LIMITS.oid: _limits,
+    SYS_LLM_QUERY.oid: _running,
     STV_ML_MODEL_INFO.oid: _models,
     STV_MV_INFO.oid: _materialized_views,
     PG_TABLE_DEF.oid: _table_definitions,

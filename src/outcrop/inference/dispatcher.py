@@ -26,6 +26,7 @@ from outcrop.inference.clock import Clock
 from outcrop.inference.flights import Flight, FlightTable
 from outcrop.inference.invocation import Invocation
 from outcrop.inference.journal import Journal
+from outcrop.inference.limiter import Wait
 from outcrop.inference.policy import CallPolicy, Outcome
 from outcrop.inference.prices import Price
 from outcrop.inference.records import Answer, CallStatus, NewAnswer, NewCall
@@ -119,6 +120,12 @@ class Dispatcher:
     def wants_fresh(self) -> bool:
         """Whether an answer that was in the journal before will not do."""
         return not self._policy.reuse_answers
+
+    @property
+    def wait(self) -> Wait | None:
+        """What those of its invocations wait for that are not in flight; None if none waits."""
+        waits = (sender.wait for sender in self._senders.values())
+        return next((wait for wait in waits if wait is not None), None)
 
     @property
     def is_idle(self) -> bool:

@@ -20,6 +20,7 @@ import random as random_module
 import threading
 from collections.abc import Callable, Coroutine, Sequence
 from random import Random
+from typing import TypeVar
 
 from outcrop.config import CONCURRENCY_MAX, BudgetConfig
 from outcrop.errors import InternalError, QueryCanceled
@@ -28,13 +29,13 @@ from outcrop.inference.clock import Clock, SystemClock
 from outcrop.inference.dispatcher import Runtime
 from outcrop.inference.flights import FlightTable
 from outcrop.inference.journal import Journal
-from outcrop.inference.limiter import Limiter
+from outcrop.inference.limiter import Limiter, LimiterState
 from outcrop.inference.policy import CallPolicy, Outcome
 from outcrop.inference.prices import Price, Prices
 from outcrop.inference.records import StatementOutcome
 from outcrop.inference.sender import Channel
 from outcrop.inference.spending import Spending
-from outcrop.inference.statement import Statement, StatementOrigin
+from outcrop.inference.statement import RunningStatement, Statement, StatementOrigin
 from outcrop.inference.warm_prefixes import WarmPrefixes
 from outcrop.inference.window import AimdWindow, GradientWindow
 from outcrop.providers.base import Provider
@@ -48,6 +49,8 @@ __all__ = ["CLOSE_GRACE_S", "CallPolicy", "Gateway", "Outcome", "Statement"]
 CLOSE_GRACE_S = 30.0
 
 logger = logging.getLogger("outcrop.inference")
+
+_T = TypeVar("_T")
 
 
 class Gateway:
@@ -130,12 +133,28 @@ class Gateway:
 
     def budgets(self) -> list[BudgetState]:
         """Return the budgets that hold for all statements, as they are now."""
-        states: concurrent.futures.Future[list[BudgetState]] = concurrent.futures.Future()
+        return self._look(self._runtime.spending.states)
+
+    def limits(self) -> list[tuple[str, str, LimiterState]]:
+        """Return what each model that was asked allows now, by its provider and its id."""
+        return self._look(
+            lambda: [(*key, channel.limiter.state) for key, channel in self._channels.items()]
+        )
+
+    def running(self) -> list[RunningStatement]:
+        """Return the statements that ask now."""
+        with self._lock:
+            statements = tuple(self._statements)
+        return self._look(lambda: [statement.running() for statement in statements])
+
+    def _look(self, look: Callable[[], _T]) -> _T:
+        """Return what `look` sees on the event loop."""
+        seen: concurrent.futures.Future[_T] = concurrent.futures.Future()
         with self._lock:
             if self._is_closed:
                 raise InternalError("the gateway is closed")
-            self._call(lambda: states.set_result(self._runtime.spending.states()))
-        return states.result()
+            self._loop.call_soon_threadsafe(lambda: seen.set_result(look()))
+        return seen.result()
 
     def close(self, grace_s: float = CLOSE_GRACE_S) -> None:
         """Stop all statements, journal what is in flight, and close the providers.

@@ -37,6 +37,7 @@ class Wait(StrEnum):
     REQUESTS = "quota of requests"
     TOKENS = "quota of tokens"
     PAUSE = "pause after a throttle"
+    RETRY = "next attempt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,17 @@ class LearnedLimits:
 
     requests_per_s: float | None = None
     tokens_per_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LimiterState:
+    """What a limiter allows now, and who waits; `wait` is what the first of them waits for."""
+
+    window: int
+    in_flight: int
+    waiting: int
+    wait: Wait | None
+    learned: LearnedLimits
 
 
 class Permit:
@@ -98,6 +110,13 @@ class Limiter:
     def in_flight(self) -> int:
         """How many requests are in flight now."""
         return self._in_flight
+
+    @property
+    def state(self) -> LimiterState:
+        """All of this at once."""
+        return LimiterState(
+            self.window, self._in_flight, len(self._shares), self.wait, self.learned
+        )
 
     @property
     def learned(self) -> LearnedLimits:

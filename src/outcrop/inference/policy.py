@@ -20,6 +20,7 @@ class CallPolicy:
     request_timeout_s: float = 120.0
     retry_timeout_s: float = 600.0
     prompt_caching: bool = True
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from outcrop.errors import BudgetExceeded, ProviderError, Throttled
 from outcrop.inference.budget import pico_of
 from outcrop.inference.clock import Clock
 from outcrop.inference.invocation import Invocation
-from outcrop.inference.limiter import Limiter, Permit
+from outcrop.inference.limiter import Limiter, Permit, Wait
 from outcrop.inference.meter import Meter
 from outcrop.inference.policy import CallPolicy
 from outcrop.inference.prices import Price
@@ -104,12 +104,20 @@ class Sender:
         self._clock = clock
         self._random = random
         self._waits = waits
-        self._share: Share[Permit] = Share()
+        self._share: Share[Permit] = Share(policy.weight)
+        self._resting = 0
 
     @property
     def price(self) -> Price | None:
         """What the model costs, None where that is unknown."""
         return self._channel.price
+
+    @property
+    def wait(self) -> Wait | None:
+        """What those wait for who are not in flight; None if all are."""
+        if self._share.waiting:
+            return self._channel.limiter.wait
+        return Wait.RETRY if self._resting else None
 
     async def send(self, invocation: Invocation, tally: Tally) -> Completion:
         """Return the answer. Raises the ProviderError of the last attempt, or BudgetExceeded.
@@ -140,7 +148,11 @@ class Sender:
                 if not isinstance(error, Throttled):
                     tally.retries += 1
                     self._meter.retried()
-            await self._waits.wait(self._clock.sleep(delay_s))
+            self._resting += 1
+            try:
+                await self._waits.wait(self._clock.sleep(delay_s))
+            finally:
+                self._resting -= 1
 
     async def _attempt_in_turn(
         self,

@@ -33,6 +33,10 @@ class Shares(Generic[_T]):
         self._active: set[Share[_T]] = set()
         self._time = 0.0
 
+    def __len__(self) -> int:
+        """Return how many wait."""
+        return sum(len(share.waiting) for share in self._active)
+
     def __bool__(self) -> bool:
         """Whether anybody waits."""
         return bool(self._active)

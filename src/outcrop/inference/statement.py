@@ -15,6 +15,7 @@ from outcrop.inference.budget import Budget, SpendAlert
 from outcrop.inference.dispatcher import Common, Runtime
 from outcrop.inference.feed import Feed
 from outcrop.inference.invocation import Invocation
+from outcrop.inference.limiter import Wait
 from outcrop.inference.meter import (
     Counts,
     Progress,
@@ -39,6 +40,16 @@ class StatementOrigin:
     user: str
     query_text: str
     query_group: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunningStatement:
+    """A statement that asks now; `wait` is what its invocations wait for, if any does."""
+
+    origin: StatementOrigin
+    started_at: float
+    progress: Progress
+    wait: Wait | None
 
 
 class Statement:
@@ -168,6 +179,12 @@ class Statement:
     def progress(self) -> Progress:
         """Return how far the statement is; from any thread."""
         return progress_of(self._totals(), self._elapsed_s())
+
+    def running(self) -> RunningStatement:
+        """Return how it is getting on; on the event loop."""
+        waits = (ask.dispatcher.wait for ask in tuple(self._asks))
+        wait = next((wait for wait in waits if wait is not None), None)
+        return RunningStatement(self._origin, self._started_at, self.progress(), wait)
 
     def finish(self, error: BaseException | None = None) -> Summary:
         """End the statement and return what it came to; `error` is what it failed with, if it did.
