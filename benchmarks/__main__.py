@@ -14,6 +14,7 @@ from benchmarks import (
     limited_filter,
     local_tokens,
     planning,
+    quota,
     staged_plan,
 )
 from benchmarks.report import describe_machine, format_report, seconds
@@ -29,6 +30,7 @@ _BENCHMARKS = {
         limited_filter,
         first_row,
         planning,
+        quota,
     )
 }
 

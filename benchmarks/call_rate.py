@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import re
 import statistics
 import subprocess
 import sys
@@ -22,6 +20,7 @@ from dataclasses import dataclass
 import aiohttp
 from yarl import URL
 
+from benchmarks.emulated import REGION, aws_keys, emulator
 from benchmarks.report import Report, Target, ratio
 from benchmarks.workload import create_model, create_notes, in_turn, open_session, run
 from outcrop.providers.sigv4 import AwsKeys, Signer, make_target
@@ -33,7 +32,6 @@ LEAST = 0.5
 CONCURRENCY = 64
 CALLS_MAX = 4_000
 MODEL_ID = "anthropic.claude-v2"
-REGION = "us-east-1"
 MAX_TOKENS = 512
 
 
@@ -51,7 +49,7 @@ def measure(*, is_quick: bool) -> Report:
     rows: list[tuple[str, ...]] = []
     ratios = {}
     for name, (server, calls) in _SERVERS.items():
-        with _aws_keys(), server() as url:
+        with aws_keys(), server() as url:
             ours, bare = _take_turns(url, 100 if is_quick else calls, turns)
         ratios[name] = _median_ratio(ours, bare)
         rows.append(_row(f"{name}: bare aiohttp loop", bare))
@@ -189,34 +187,5 @@ def _canned_server() -> Iterator[str]:
         process.stdin.close()
 
 
-@contextmanager
-def _emulator() -> Iterator[str]:
-    """Run the emulator in a process of its own; give its address."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "outcrop.cli", "emulate", "bedrock", "--port", "0"],
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stderr is not None
-        found = re.search(r"http://[\d.:]+\d", process.stderr.readline())
-        assert found is not None
-        yield found[0]
-        process.terminate()
-        process.communicate()
-
-
-@contextmanager
-def _aws_keys() -> Iterator[None]:
-    """Set keys that sign and open nothing."""
-    before = dict(os.environ)
-    os.environ.update(AWS_ACCESS_KEY_ID="dev", AWS_SECRET_ACCESS_KEY="dev")
-    os.environ.pop("AWS_PROFILE", None)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-
-
 # The servers, and the calls of a turn: so many that what a statement costs by itself is little.
-_SERVERS = {"emulator": (_emulator, 3_000), "canned server": (_canned_server, CALLS_MAX)}
+_SERVERS = {"emulator": (emulator, 3_000), "canned server": (_canned_server, CALLS_MAX)}

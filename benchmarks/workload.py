@@ -29,22 +29,34 @@ _VOLATILITY = {True: "VOLATILE", False: "STABLE"}
 
 
 @contextmanager
-def open_session(config: Mapping[str, Any]) -> Iterator[Session]:
-    """Give a session in a new warehouse with this `outcrop.toml`, and the table `numbers`."""
+def open_warehouse(config: Mapping[str, Any]) -> Iterator[Warehouse]:
+    """Give a new warehouse with this `outcrop.toml`."""
     with (
         TemporaryDirectory(prefix="outcrop-bench-") as folder,
         Warehouse.open(Path(folder) / "warehouse", config=parse_config(config)) as warehouse,
     ):
+        yield warehouse
+
+
+@contextmanager
+def open_session(config: Mapping[str, Any]) -> Iterator[Session]:
+    """Give a session in a new warehouse with this `outcrop.toml`, and the table `numbers`."""
+    with open_warehouse(config) as warehouse:
         session = warehouse.open_session()
         try:
-            session.execute("CREATE TABLE digits (d integer)")
-            session.execute(f"INSERT INTO digits VALUES {DIGITS}")
-            session.execute(f"CREATE TABLE numbers AS {NUMBERS}")
+            create_numbers(session)
             gc.freeze()  # as the command line does, for both sides of every comparison
             yield session
         finally:
             session.close()
             gc.unfreeze()
+
+
+def create_numbers(session: Session) -> None:
+    """Create the table `numbers`, of 10,000."""
+    session.execute("CREATE TABLE digits (d integer)")
+    session.execute(f"INSERT INTO digits VALUES {DIGITS}")
+    session.execute(f"CREATE TABLE numbers AS {NUMBERS}")
 
 
 def create_notes(session: Session, rows: int, prompt: str) -> None:
