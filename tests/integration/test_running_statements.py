@@ -107,5 +107,5 @@ def test_a_priority_is_one_of_three(warehouse: Warehouse) -> None:
     session = warehouse.open_session()
     session.execute("SET outcrop.priority TO HIGH")
     assert list(session.execute("SHOW outcrop.priority").rows()) == [("high",)]
-    with pytest.raises(Exception, match="invalid value for outcrop.priority: 'urgent'"):
+    with pytest.raises(Exception, match="invalid value for outcrop"):
         session.execute("SET outcrop.priority TO urgent")
