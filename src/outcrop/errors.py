@@ -421,7 +421,10 @@ class JournalCorrupted(InternalError):
     """The journal cannot be read; no model is called before it can, since that could pay twice."""
 
     sqlstate = "XX001"
-    default_hint = "Restore journal.sqlite from a copy, or move it away to start an empty one."
+    default_hint = (
+        "`outcrop journal verify` names the damage, and how to save what can be read; "
+        "or restore journal.sqlite from a copy."
+    )
 
 
 def suggest(name: str, known: Iterable[str]) -> str | None:

@@ -390,7 +390,7 @@ def test_a_journal_that_is_none_is_never_written_over(open_shop: OpenShop) -> No
     with pytest.raises(JournalCorrupted) as caught:
         Warehouse.open(shop.path)
     assert caught.value.sqlstate == "XX001"
-    assert "Restore journal.sqlite" in (caught.value.hint or "")
+    assert "outcrop journal verify" in (caught.value.hint or "")
     assert (shop.path / "journal.sqlite").read_bytes() == b"garbage " * 1_000
     assert emulator.ledger().requests == 0
 

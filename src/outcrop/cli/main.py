@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from outcrop.cli import demo, emulate, models, sql
+from outcrop.cli import demo, emulate, journal, models, sql
 from outcrop.cli.edge import attempt
 from outcrop.cli.foreground import EXIT_INTERRUPTED
 from outcrop.cli.messages import Messages
@@ -38,7 +38,7 @@ examples:
 """
 
 # In the order in which help lists them.
-_COMMANDS = (sql, demo, models, emulate)
+_COMMANDS = (sql, demo, models, journal, emulate)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -83,12 +83,12 @@ class Journal:
 
         Raises DiskFull where they are not: then the answer must not be released.
         """
-        packed = (
+        text = (
             None
             if call.answer is None
-            else journal_file.pack(call.answer.response, call.answer.text)
+            else journal_file.encode(call.answer.response, call.answer.text)
         )
-        await self._write_on_loop(PutCall(call, packed))
+        await self._write_on_loop(PutCall(call, text))
 
     def put_unusable(self, call: NewCall) -> None:
         """Store, in time, that a row got no value; what is written later is on disk later."""

@@ -56,10 +56,10 @@ logger = logging.getLogger("outcrop.inference")
 
 @dataclass(frozen=True, slots=True)
 class PutCall:
-    """Store a call, and its answer, which is `packed`, if it has one."""
+    """Store a call, and its answer, the JSON text `text`, if it has one."""
 
     call: NewCall
-    packed: bytes | None
+    text: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +211,12 @@ class JournalWriter:
     def _insert_calls(self, puts: Sequence[PutCall]) -> None:
         now = self._wall()
         calls = [put.call for put in puts]
-        answers = [answer_row(put.call, put.packed, now) for put in puts if put.packed is not None]
+        # Compressed here, in a thread that nobody's requests wait for.
+        answers = [
+            answer_row(put.call, journal_file.compress(put.text), now)
+            for put in puts
+            if put.text is not None
+        ]
         self._connection.executemany(INSERT_ANSWER, answers)
         self._connection.executemany(INSERT_CALL, [call_row(call) for call in calls])
         self._connection.executemany(UPSERT_USAGE, usage_rows(calls))
@@ -222,7 +227,7 @@ class JournalWriter:
             self._connection.execute("ROLLBACK")
 
     def _keep(self, calls: Sequence[PutCall]) -> None:
-        paid = [put for put in calls if put.packed is not None or put.call.payments]
+        paid = [put for put in calls if put.text is not None or put.call.payments]
         kept = paid[: UNSAVED_MAX - len(self._unsaved)]
         self._unsaved.extend(kept)
         if len(kept) < len(paid):
