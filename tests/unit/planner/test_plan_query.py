@@ -51,8 +51,7 @@ def test_a_call_is_a_relation_and_a_question_about_it() -> None:
     assert isinstance(question, Infer)
     assert question.relation == first.relation
     assert render(call.distinct) == (
-        'SELECT MIN("_n3") AS id, "_k4" FROM _r2 '
-        'WHERE NOT "_k4" IS NULL GROUP BY "_k4" ORDER BY id'
+        'SELECT MIN("_n3") AS id, "_k4" FROM _r2 WHERE NOT "_k4" IS NULL GROUP BY "_k4" ORDER BY id'
     )
 
 
