@@ -17,6 +17,7 @@ TITLES = {
     "first": "Time to the first of 10,000 rows",
     "planning": "Planning the demo's queries",
     "local": "Tokens a second of the local model",
+    "quota": "Throughput under an unknown quota against a client that knows it",
 }
 
 
@@ -38,6 +39,12 @@ def run(repository: Path, *names: str) -> str:
 
 def test_the_benchmarks_without_a_model(repository: Path) -> None:
     run(repository, "plan", "rate", "limit", "first", "planning")
+
+
+def test_the_throughput_under_a_quota(repository: Path) -> None:
+    table = run(repository, "quota")
+    assert table.count(": a client that knows ") == 4
+    assert re.search(r"^one row beside a job +[\d.]+x", table, re.MULTILINE)
 
 
 def test_the_counted_calls(repository: Path) -> None:
