@@ -90,3 +90,7 @@ AND u._y1 = 'y';
 SELECT t.i FROM t LEFT JOIN u ON t.i < u.i AND f(t.p) = 'x' WHERE t.q = 'x';
 SELECT t.i FROM (SELECT t.i, t.p, t.q, CASE WHEN t.q = 'x' THEN f(t.p) END AS _y1 FROM t) AS t
 LEFT JOIN u ON t.i < u.i AND t._y1 = 'x' WHERE t.q = 'x';
+
+SELECT t.i FROM t LEFT JOIN u ON t.i < u.i AND f(u.b) = 'x' AND u.b <> 'a';
+SELECT t.i FROM t LEFT JOIN (SELECT u.b, u.i, CASE WHEN u.b <> 'a' THEN f(u.b) END AS _y1 FROM u)
+AS u ON t.i < u.i AND u._y1 = 'x' AND u.b <> 'a';

@@ -73,7 +73,8 @@ class _Side:
         """Return what WHERE and ON require of the side alone before ON evaluates `call`."""
         parts = conjuncts(self._join.args["on"])
         position = parts.index(_part_of(call, self._join.args["on"]))
-        found = (*self._kept(), *parts[:position], *self.guards(call))
+        before = [part for n, part in enumerate(parts) if n < position or not has_call(part)]
+        found = (*self._kept(), *before, *self.guards(call))
         return [
             part
             for part in found

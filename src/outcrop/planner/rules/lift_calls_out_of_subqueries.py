@@ -71,7 +71,7 @@ def _lift_predicates(
 ) -> None:
     """Move the model predicates of a subquery above the join that it is part of, or into its ON."""
     join = source.parent
-    is_on = isinstance(join, exp.Join) and join.side == "LEFT" and _is_joined_otherwise(join)
+    is_on = isinstance(join, exp.Join) and join.side == "LEFT" and _has_cheap_key(join, source)
     if not is_open(source.this) or not block.args.get("joins") or (is_extended and not is_on):
         return
     parts = conjuncts(source.this.args.get("where"))
@@ -160,6 +160,16 @@ def _is_answered_once(value: exp.Expr, source: exp.Subquery, readers: Sequence[e
         return True
     is_joined = all(join is source.parent and join.side == "LEFT" for join in outer)
     return is_joined and is_null_of_nulls(value)
+
+
+def _has_cheap_key(join: exp.Join, source: exp.Subquery) -> bool:
+    """Tell whether a join has an equality that reads no answer of a subquery."""
+    asked = {part.alias_or_name for part in source.this.expressions if has_call_in_scope(part)}
+    on = join.args.get("on")
+    readers = [c for c in own_columns(on, {source.alias}) if c.name in asked] if on else []
+    if not readers:
+        return _is_joined_otherwise(join)
+    return all(_is_joined_otherwise(join, reader) for reader in readers)
 
 
 def _is_joined_otherwise(join: exp.Join, reader: exp.Column | None = None) -> bool:
