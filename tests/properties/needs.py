@@ -219,6 +219,8 @@ class Evaluation:
         self._compute_cheaply_first(block, joined, is_grouped=is_grouped)
         rows = joined.rows
         windows = [w for part in parts_above(block) for w in part.find_all(exp.Window)]
+        if self._is_eager:
+            self._answer_correlated_subqueries(block, rows)
         if not is_cut and not windows and not (is_grouped and self._is_eager):
             keys = group_keys(block, items) if is_grouped else None
             rows = self._filtered(rows, filters, items, keys)
@@ -280,6 +282,17 @@ class Evaluation:
                     if row.exists() and not is_existence(query):
                         values[0].get()
 
+    def _answer_correlated_subqueries(self, block: exp.Select, rows: Iterable[Row]) -> None:
+        """Answer what subqueries ask for each row, before the model predicates of the block."""
+        for query in block.find_all(exp.Select):
+            if query.find_ancestor(exp.Select) is not block or not is_correlated(query):
+                continue
+            for row in rows:
+                relation = self._subquery(query, row, is_existence=is_existence(query))
+                for found, values in zip(relation.rows, relation.values, strict=True):
+                    if found.exists() and not is_existence(query):
+                        values[0].get()
+
     def _filtered(
         self,
         rows: list[Row],
@@ -297,7 +310,11 @@ class Evaluation:
 
         kept = [found for found in filters if found.columns <= cheap]
         rows = [row for row in rows if all(holds(found, row) for found in kept)]
-        if not self._is_eager:
+        if self._is_eager:
+            for found in filters:
+                for row in rows if found.columns <= open_ else ():
+                    holds(found, row)
+        else:
             for row in rows:
                 own = [functools.partial(holds, f, row) for f in filters if f.columns <= open_]
                 row.require((*row.conditions, *own))
