@@ -11,6 +11,7 @@ from benchmarks import (
     call_rate,
     fewest_calls,
     first_row,
+    journal,
     limited_filter,
     local_tokens,
     planning,
@@ -31,6 +32,7 @@ _BENCHMARKS = {
         first_row,
         planning,
         quota,
+        journal,
     )
 }
 
