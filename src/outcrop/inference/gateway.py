@@ -32,7 +32,7 @@ from outcrop.inference.journal import Journal
 from outcrop.inference.limiter import Limiter, LimiterState
 from outcrop.inference.policy import CallPolicy, Outcome
 from outcrop.inference.prices import Price, Prices
-from outcrop.inference.records import StatementOutcome
+from outcrop.inference.records import LearnedLimits, StatementOutcome
 from outcrop.inference.sender import Channel
 from outcrop.inference.spending import Spending
 from outcrop.inference.statement import RunningStatement, Statement, StatementOrigin
@@ -79,6 +79,7 @@ class Gateway:
         self._clock = clock or SystemClock()
         self._providers: dict[str, Provider] = {}
         self._channels: dict[tuple[str, str], Channel] = {}
+        self._kept_limits: dict[tuple[str, str], LearnedLimits] = {}
         self._statements: set[Statement] = set()
         self._background: set[asyncio.Task[None]] = set()
         self._lock = threading.Lock()
@@ -212,6 +213,15 @@ class Gateway:
     def _forget(self, statement: Statement) -> None:
         with self._lock:
             self._statements.discard(statement)
+        self._call(self._keep_limits)
+
+    def _keep_limits(self) -> None:
+        """Journal what was learned of the models' quotas, where it has changed; on the loop."""
+        for (provider, model_id), channel in self._channels.items():
+            learned = channel.limiter.learned
+            if learned != self._kept_limits.get((provider, model_id), LearnedLimits()):
+                self._kept_limits[provider, model_id] = learned
+                self._runtime.journal.put_limits(provider, model_id, learned)
 
     def _channel(self, provider_name: str, model_id: str) -> Channel:
         """Return the way to a model; on the event loop, where providers are built and used."""
@@ -226,7 +236,7 @@ class Gateway:
             window = kind_of_window(provider.concurrency_max or CONCURRENCY_MAX)
             channel = self._channels[key] = Channel(
                 provider,
-                Limiter(self._clock, window),
+                Limiter(self._clock, window, self._runtime.journal.limits(provider_name, model_id)),
                 price,
                 burndown_of(model_id),
                 self._prompt_caching(provider_name, model_id),
@@ -252,6 +262,7 @@ class Gateway:
             await closed
         while self._background:
             await asyncio.wait(tuple(self._background))
+        self._keep_limits()
         for channel in self._channels.values():
             await channel.limiter.close()
         for provider in self._providers.values():

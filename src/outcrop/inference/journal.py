@@ -23,6 +23,7 @@ from outcrop.inference.journal_writer import (
     Flush,
     JournalWriter,
     PutCall,
+    PutLimits,
     PutPredicates,
     PutReserved,
     PutStatement,
@@ -33,6 +34,7 @@ from outcrop.inference.journal_writer import (
 from outcrop.inference.records import (
     Answer,
     CallDetail,
+    LearnedLimits,
     NewCall,
     NewStatement,
     Payment,
@@ -139,6 +141,15 @@ class Journal:
             rows = self._read(journal_sql.SELECT_PREDICATES.format(_numbered(len(chunk))), chunk)
             found |= {name: (round(rows_), round(passed)) for name, rows_, passed in rows}
         return found
+
+    def put_limits(self, provider: str, model_id: str, limits: LearnedLimits) -> None:
+        """Store, in time, what is known of a model's quotas."""
+        self._writer.put(PutLimits(provider, model_id, limits), concurrent.futures.Future())
+
+    def limits(self, provider: str, model_id: str) -> LearnedLimits:
+        """Return what was known of a model's quotas when it was last asked."""
+        rows = self._read(journal_sql.SELECT_LIMITS, (provider, model_id))
+        return LearnedLimits(*rows[0]) if rows else LearnedLimits()
 
     def save_unsaved(self) -> None:
         """Store the answers that a full disk kept in memory, if any; raises DiskFull if still so.

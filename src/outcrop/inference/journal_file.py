@@ -25,7 +25,7 @@ from outcrop.errors import (
 )
 from outcrop.providers.base import JsonObject
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 _APPLICATION_ID = 0x4F43524A  # "OCRJ", so that `file journal.sqlite` and we know it for ours
 _BUSY_TIMEOUT_S = 30.0
 _CACHE_KIB = 32_768
@@ -85,6 +85,14 @@ CREATE TABLE spending (
   day TEXT NOT NULL, user_name TEXT NOT NULL, model_id TEXT NOT NULL,
   spent_pico INTEGER NOT NULL, reserved_pico INTEGER NOT NULL,
   PRIMARY KEY (day, user_name, model_id)
+) STRICT, WITHOUT ROWID
+"""
+# Since version 4.
+_LIMIT_TABLE = """
+CREATE TABLE model_limit (
+  provider TEXT NOT NULL, model_id TEXT NOT NULL,
+  requests_per_s REAL, tokens_per_s REAL, learned_at REAL NOT NULL,
+  PRIMARY KEY (provider, model_id)
 ) STRICT, WITHOUT ROWID
 """
 _SUM_OLDER_CALLS = """
@@ -179,8 +187,10 @@ def _bring_up_to_date(connection: sqlite3.Connection, version: int) -> None:
         connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
     if version < 2:
         connection.execute(_PREDICATE_TABLE)
-    connection.execute(_SPENDING_TABLE)
-    connection.execute(_SUM_OLDER_CALLS)
+    if version < 3:
+        connection.execute(_SPENDING_TABLE)
+        connection.execute(_SUM_OLDER_CALLS)
+    connection.execute(_LIMIT_TABLE)
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 

@@ -105,6 +105,10 @@ SELECT fingerprint, response, input_tokens, output_tokens, cache_read_tokens, ca
 FROM answer WHERE fingerprint IN ({}) AND (?{} IS NULL OR query_id = ?{})
 """
 SELECT_KNOWN = "SELECT count(*) FROM answer WHERE fingerprint IN ({})"
+UPSERT_LIMITS = "INSERT OR REPLACE INTO model_limit VALUES (?, ?, ?, ?, ?)"
+SELECT_LIMITS = """
+SELECT requests_per_s, tokens_per_s FROM model_limit WHERE provider = ? AND model_id = ?
+"""
 SELECT_USAGE = """
 SELECT answers, request_chars, input_tokens, output_tokens FROM model_usage
 WHERE provider = ? AND model_id = ?

@@ -34,6 +34,7 @@ from outcrop.inference.journal_sql import (
     INSERT_STATEMENT,
     SPEND_RESERVED,
     UPDATE_STATEMENT,
+    UPSERT_LIMITS,
     UPSERT_PREDICATE,
     UPSERT_RESERVED,
     UPSERT_SPENT,
@@ -47,7 +48,13 @@ from outcrop.inference.journal_sql import (
     totals_row,
     usage_rows,
 )
-from outcrop.inference.records import NewCall, NewStatement, Payment, StatementTotals
+from outcrop.inference.records import (
+    LearnedLimits,
+    NewCall,
+    NewStatement,
+    Payment,
+    StatementTotals,
+)
 
 UNSAVED_MAX = 10_000
 
@@ -86,6 +93,15 @@ class PutPredicates:
 
 
 @dataclass(frozen=True, slots=True)
+class PutLimits:
+    """Replace what is known of a model's quotas."""
+
+    provider: str
+    model_id: str
+    limits: LearnedLimits
+
+
+@dataclass(frozen=True, slots=True)
 class PutReserved:
     """Replace what requests in flight may cost at most, on the day and for the user and model."""
 
@@ -103,7 +119,14 @@ class Flush:
 
 
 Write: TypeAlias = (
-    PutCall | PutStatement | PutTotals | PutPredicates | PutReserved | SpendReserved | Flush
+    PutCall
+    | PutStatement
+    | PutTotals
+    | PutPredicates
+    | PutLimits
+    | PutReserved
+    | SpendReserved
+    | Flush
 )
 Waiter: TypeAlias = "asyncio.Future[int] | concurrent.futures.Future[int]"
 
@@ -202,6 +225,9 @@ class JournalWriter:
                 self._connection.execute(UPDATE_STATEMENT, (*totals_row(totals), statement_id))
             case PutPredicates(tested):
                 self._connection.executemany(UPSERT_PREDICATE, predicate_rows(tested))
+            case PutLimits(provider, model_id, limits):
+                row = (provider, model_id, limits.requests_per_s, limits.tokens_per_s, self._wall())
+                self._connection.execute(UPSERT_LIMITS, row)
             case PutReserved(reserved):
                 self._connection.execute(UPSERT_RESERVED, reserved_row(reserved))
             case SpendReserved():

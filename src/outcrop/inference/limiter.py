@@ -22,6 +22,7 @@ from enum import StrEnum
 from outcrop.errors import QuotaKind
 from outcrop.inference.clock import Clock
 from outcrop.inference.rate import LearnedRate
+from outcrop.inference.records import LearnedLimits
 from outcrop.inference.shares import Share, Shares
 from outcrop.inference.window import Window
 
@@ -38,14 +39,6 @@ class Wait(StrEnum):
     TOKENS = "quota of tokens"
     PAUSE = "pause after a throttle"
     RETRY = "next attempt"
-
-
-@dataclass(frozen=True, slots=True)
-class LearnedLimits:
-    """What is known of a model's quotas, per second; None where nothing is."""
-
-    requests_per_s: float | None = None
-    tokens_per_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -200,6 +200,14 @@ class StatementDetail:
 
 
 @dataclass(frozen=True, slots=True)
+class LearnedLimits:
+    """What is known of a model's quotas, per second; None where nothing is."""
+
+    requests_per_s: float | None = None
+    tokens_per_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class TokenHistory:
     """What the journaled answers of one model teach about its tokens; sums over the answers."""
 

@@ -15,6 +15,7 @@ from outcrop.errors import (
     InternalError,
     ModelNotFound,
     ProviderError,
+    QuotaKind,
     Rejected,
     TerminalProviderError,
     Throttled,
@@ -335,3 +336,17 @@ def test_an_answer_that_could_not_be_journaled_is_not_released(tmp_path: Path) -
         assert len(home.provider.requests) <= 5
         break_writes(tmp_path / "journal.sqlite", are_broken=False)
         assert len(texts(ask(home.statement(), invocations(50)))) == 50
+
+
+def test_a_learned_rate_is_known_after_a_restart(tmp_path: Path) -> None:
+    refused = FailFirst(Throttled("too many requests", quota=QuotaKind.REQUESTS), 1)
+    with house(tmp_path, refused, clock=EagerClock()) as home:
+        statement = home.statement()
+        ask(statement, invocations(5))
+        statement.finish()
+    with house(tmp_path, refused, clock=EagerClock()) as home:
+        statement = home.statement()
+        ask(statement, invocations(1, "another"))
+        [(_, _, state)] = home.gateway.limits()
+        statement.finish()
+    assert state.learned.requests_per_s is not None

@@ -11,11 +11,11 @@ from outcrop.errors import QuotaKind
 from outcrop.inference.limiter import (
     PAUSE_MAX_S,
     PAUSE_S,
-    LearnedLimits,
     Limiter,
     Permit,
     Wait,
 )
+from outcrop.inference.records import LearnedLimits
 from outcrop.inference.shares import Share
 from outcrop.inference.window import AimdWindow
 from tests.unit.inference.support import VirtualClock
