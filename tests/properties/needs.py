@@ -16,17 +16,24 @@ into it in both, as far as its groups, its DISTINCT and its set operations let t
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 
 from sqlglot import exp, parse_one
 
-from tests.properties.computed_values import ComputedValues, Ordered
+from tests.properties.asking import Asking, Condition, Demand
+from tests.properties.computed_values import ComputedValues, Ordered, settle_computed
 from tests.properties.lazy_rows import NULL, Expressions, Lazy, Name, Row, conjuncts, own_nodes
+from tests.properties.relations import (
+    Filter,
+    Relation,
+    combine,
+    constant,
+    distinct,
+    renamed_filters,
+)
 from tests.properties.sql_clauses import (
-    AGGREGATES,
     clauses,
     columns_read,
     group_keys,
@@ -43,35 +50,6 @@ from tests.properties.sql_clauses import (
 Table = tuple[tuple[str, ...], Sequence[tuple[Any, ...]]]
 
 
-class _CallNeeded(Exception):
-    """An answer is needed that nobody asked for yet, where only what is known is of interest."""
-
-
-class Demand(Enum):
-    """Which of the evaluations that SQL allows."""
-
-    LEAST = "least"
-    MOST = "most"
-
-
-@dataclass(frozen=True, slots=True)
-class Relation:
-    """The rows of a query under the names of its columns; `asked` are those that need a model."""
-
-    names: tuple[str, ...]
-    rows: list[Row]
-    values: list[tuple[Lazy, ...]]
-    asked: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """A cheap condition from above on the columns of a relation, by their names."""
-
-    columns: frozenset[str]
-    holds: Callable[[Mapping[str, Lazy]], bool]
-
-
 @dataclass(slots=True)
 class _Joined:
     """The rows of FROM, and which of their columns need a model."""
@@ -81,7 +59,7 @@ class _Joined:
 
 
 class Evaluation:
-    """One evaluation of a query; `calls` are the invocations that it made."""
+    """One evaluation of a query, which makes the invocations `calls`."""
 
     def __init__(
         self,
@@ -93,30 +71,31 @@ class Evaluation:
         *,
         is_reversed: bool = False,
     ) -> None:
-        """`is_reversed` asks the model predicates of a block last one first.
-
-        `has_choice` says afterwards whether that made any difference to the order.
-        """
-        self.calls: set[tuple[str, str]] = set()
+        """`is_reversed` asks the model predicates of a block last one first."""
         self._tables = tables
         self._views = {name: _parse(sql) for name, sql in views.items()}
-        self.has_choice = False
-        self._answer = answer
-        self._functions = functions
-        self._is_eager = demand is Demand.MOST
-        self._is_reversed = is_reversed
-        self._is_free = False
+        self._asking = Asking(answer, functions, demand, is_reversed=is_reversed)
         self._asked: dict[Name, bool] = {}
         self._ctes: dict[str, Relation] = {}
         self._answered: dict[int, Relation] = {}
         self._expressions = Expressions(
-            self._call,
+            self._asking.call,
             self._needs_model,
             self._subquery_values,
             self._subquery_exists,
-            is_eager=self._is_eager,
+            is_eager=self._asking.is_eager,
         )
         self._computed = ComputedValues(self._expressions)
+
+    @property
+    def calls(self) -> Set[tuple[str, str]]:
+        """The functions and the prompts that were asked."""
+        return self._asking.calls
+
+    @property
+    def has_choice(self) -> bool:
+        """Whether several model predicates stood at one place."""
+        return self._asking.has_choice
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Return the rows of a query, all of whose columns are wanted."""
@@ -127,14 +106,6 @@ class Evaluation:
             for row, values in zip(relation.rows, relation.values, strict=True)
             if row.exists()
         ]
-
-    def _call(self, function: str, prompt: str | None) -> Any:
-        if prompt is None or not prompt.strip():
-            return None
-        if self._is_free and (function, prompt) not in self.calls:
-            raise _CallNeeded
-        self.calls.add((function, prompt))
-        return self._answer(function, prompt)
 
     # Queries.
 
@@ -182,7 +153,9 @@ class Evaluation:
         wanted = used if is_bag and used is not None else None
         passed = () if is_cut else filters
         left = self._relation(query.left, wanted, outer, passed)
-        right = self._relation(query.right, wanted, outer, _renamed(passed, left, query.right))
+        right = self._relation(
+            query.right, wanted, outer, renamed_filters(passed, left, query.right)
+        )
         asked = frozenset(
             name
             for name, other in zip(left.names, right.names, strict=True)
@@ -192,7 +165,7 @@ class Evaluation:
             rows, values = left.rows + right.rows, left.values + right.values
             relation = Relation(left.names, rows, values, asked)
         else:
-            kept = _combine(query, _distinct(left), _distinct(right))
+            kept = combine(query, distinct(left), distinct(right))
             relation = Relation(left.names, [Row({}) for _ in kept], kept, asked)
         return self._cut(query, relation, None) if is_cut or query.args.get("order") else relation
 
@@ -219,28 +192,26 @@ class Evaluation:
         self._compute_cheaply_first(block, joined, is_grouped=is_grouped)
         rows = joined.rows
         windows = [w for part in parts_above(block) for w in part.find_all(exp.Window)]
-        if self._is_eager:
+        if self._asking.is_eager:
             self._answer_correlated_subqueries(block, rows)
-        if not is_cut and not windows and not (is_grouped and self._is_eager):
+        if not is_cut and not windows and not (is_grouped and self._asking.is_eager):
             keys = group_keys(block, items) if is_grouped else None
             rows = self._filtered(rows, filters, items, keys)
         if is_grouped:
-            parts = [item for name, item in items.items() if wanted is None or name in wanted]
-            parts += [part for part in parts_above(block) if part not in block.expressions]
-            rows = self._groups(block, rows, items, outer)
-            if self._is_eager:
-                self._settle_aggregates(parts, rows)
+            rows = self._computed.groups(rows, group_keys(block, items), parts_above(block), outer)
         present = [Row(r.columns, r.conditions, r.computed, r.outer) for r in rows]
         for window in windows:
-            self._window(window, rows, present)
-        if self._is_eager:
-            self._settle_windows(block, wanted, items, rows, present)
+            self._computed.add_window(window, rows, present)
+        if self._asking.is_eager:
+            read = [item for name, item in items.items() if wanted is None or name in wanted]
+            read += [part for part in parts_above(block) if part not in block.expressions]
+            settle_computed(read, present)
         rows = self._having(block, rows, present if windows else None)
         asked = frozenset(name for name, item in items.items() if self._needs_model(item))
         values = [tuple(self._lazy(item.unalias(), row) for item in items.values()) for row in rows]
         relation = Relation(names, rows, values, asked)
         if is_distinct:
-            kept = list(_distinct(relation))
+            kept = list(distinct(relation))
             relation = Relation(names, [Row({}) for _ in kept], kept, asked)
         if is_cut or block.args.get("order"):
             relation = self._cut(block, relation, items)
@@ -256,13 +227,15 @@ class Evaluation:
             for part in conjuncts(block.args.get("where"))
             if part.find(exp.Column, exp.Query, exp.Anonymous) is None
         ]
-        return self._is_eager or all(self._expressions.is_true(p, Row({})) for p in constants)
+        return self._asking.is_eager or all(
+            self._expressions.is_true(p, Row({})) for p in constants
+        )
 
     def _answer_subqueries(
         self, block: exp.Select, used: frozenset[str] | None, items: Mapping[str, exp.Expr]
     ) -> None:
         """Answer the subqueries that do not depend on a row, if they come before the block."""
-        if not self._is_eager:
+        if not self._asking.is_eager:
             return
         parts = [item for name, item in items.items() if used is None or name in used]
         parts += [part for part in clauses(block) if part is not None]
@@ -310,7 +283,7 @@ class Evaluation:
 
         kept = [found for found in filters if found.columns <= cheap]
         rows = [row for row in rows if all(holds(found, row) for found in kept)]
-        if self._is_eager:
+        if self._asking.is_eager:
             for found in filters:
                 for row in rows if found.columns <= open_ else ():
                     holds(found, row)
@@ -332,7 +305,7 @@ class Evaluation:
         for number, join in enumerate(joins, start=1):
             on = conjuncts(join.args.get("on"))
             is_last = not any(side in ("RIGHT", "FULL") for side in sides[number:])
-            may_filter = join.side in ("", "LEFT") and (is_last or not self._is_eager)
+            may_filter = join.side in ("", "LEFT") and (is_last or not self._asking.is_eager)
             right = self._source(
                 block, join.this, outer, is_kept_by(sides, number), on if may_filter else []
             )
@@ -367,14 +340,14 @@ class Evaluation:
         self._asked |= asked
         cheap = [part for part in about if not self._needs_model(part)]
         rows = [r for r in rows if all(self._expressions.is_true(part, r) for part in cheap)]
-        if self._is_eager:
+        if self._asking.is_eager:
             asked = dict.fromkeys(asked, False)
             self._asked |= asked
         return _Joined(rows, asked)
 
     def _filter(self, part: exp.Expr, alias: str) -> Filter:
         columns = frozenset(column.name.lower() for column in part.find_all(exp.Column))
-        is_free = not any(self._is_call(node) for node in own_nodes(part))
+        is_free = not any(self._asking.is_call(node) for node in own_nodes(part))
 
         def holds(values: Mapping[str, Lazy]) -> bool:
             row = Row({(alias, name): value for name, value in values.items()})
@@ -404,7 +377,7 @@ class Evaluation:
         if name in self._views:
             return self._relation(self._views[name], used, None, filters)
         names, rows = self._tables[name]
-        values = [tuple(_constant(value) for value in row) for row in rows]
+        values = [tuple(constant(value) for value in row) for row in rows]
         return Relation(names, [Row({}) for _ in rows], values, frozenset())
 
     def _settled(self, relation: Relation, used: frozenset[str]) -> Relation:
@@ -412,7 +385,7 @@ class Evaluation:
 
         Rows that are not there stay: a model predicate above may have come first.
         """
-        if not self._is_eager:
+        if not self._asking.is_eager:
             return relation
         wanted = [n for n, name in enumerate(relation.names) if name in used]
         for row, values in zip(relation.rows, relation.values, strict=True):
@@ -434,7 +407,7 @@ class Evaluation:
         """Join two relations; `may_extend` if this join or a later one adds rows of NULLs."""
         cheap = [part for part in on if not self._needs_model(part)]
         model = [part for part in on if self._needs_model(part)]
-        if self._is_eager and may_extend:
+        if self._asking.is_eager and may_extend:
             self._answer_on_sides(model, [*left.rows, *right.rows])
         rows: list[Row] = []
         matched: set[int] = set()
@@ -462,7 +435,9 @@ class Evaluation:
 
     def _answer_on_sides(self, conditions: Iterable[exp.Expr], rows: Iterable[Row]) -> None:
         """Make the calls of an outer join's ON for every row of the side that they read."""
-        calls = [node for part in conditions for node in own_nodes(part) if self._is_call(node)]
+        calls = [
+            node for part in conditions for node in own_nodes(part) if self._asking.is_call(node)
+        ]
         for row in rows:
             for call in calls:
                 names = {(c.table.lower(), c.name.lower()) for c in call.find_all(exp.Column)}
@@ -480,30 +455,10 @@ class Evaluation:
         return not join.side or is_certain or row.exists()
 
     def _ordered(
-        self, before: tuple[Callable[[], bool], ...], row: Row, parts: Sequence[exp.Expr]
-    ) -> tuple[Callable[[], bool], ...]:
+        self, before: Sequence[Condition], row: Row, parts: Sequence[exp.Expr]
+    ) -> tuple[Condition, ...]:
         own = [functools.partial(self._expressions.is_true, part, row) for part in parts]
-        conditions = (*reversed(own), *reversed(before)) if self._is_reversed else (*before, *own)
-        self.has_choice |= len(conditions) > 1
-        if self._is_eager:  # some rows may be asked in one order, some in another
-            return (lambda: all([condition() for condition in conditions]),)  # noqa: C419
-        if not conditions:
-            return conditions
-        return (functools.partial(self._may_hold, conditions), *conditions)
-
-    def _may_hold(self, conditions: Sequence[Callable[[], bool]]) -> bool:
-        """Tell whether no condition fails for what is known without a call, as for no prompt."""
-        was_free, self._is_free = self._is_free, True
-        try:
-            return all(self._holds_or_asks(condition) for condition in conditions)
-        finally:
-            self._is_free = was_free
-
-    def _holds_or_asks(self, condition: Callable[[], bool]) -> bool:
-        try:
-            return condition()
-        except _CallNeeded:
-            return True
+        return self._asking.ordered([*before, *own])
 
     def _compute_cheaply_first(
         self, block: exp.Select, joined: _Joined, *, is_grouped: bool
@@ -523,64 +478,6 @@ class Evaluation:
             joined.rows = [row for row in joined.rows if row.exists()]
 
     # Groups, windows, HAVING and QUALIFY.
-
-    def _groups(
-        self,
-        block: exp.Select,
-        rows: list[Row],
-        items: Mapping[str, exp.Expr],
-        outer: Row | None,
-    ) -> list[Row]:
-        keys = group_keys(block, items)
-        groups: dict[tuple[Any, ...], list[Row]] = {}
-        for row in rows:
-            key = tuple(self._expressions.value(part, row) for part in keys)
-            groups.setdefault(key, []).append(row)
-        if not keys and not groups:
-            groups[()] = []
-        parts = parts_above(block)
-        result = []
-        for key, members in groups.items():
-            row = Row({}, outer=outer)
-            for part in parts:
-                for node in own_nodes(part):
-                    if node in keys:
-                        row.computed[id(node)] = _constant(key[keys.index(node)])
-                    elif isinstance(node, AGGREGATES):
-                        row.computed[id(node)] = Lazy(
-                            functools.partial(self._computed.aggregate, node, members)
-                        )
-            result.append(row)
-        return result
-
-    def _settle_aggregates(self, parts: Iterable[exp.Expr], rows: Iterable[Row]) -> None:
-        for part in parts:
-            for node in own_nodes(part):
-                for row in rows if isinstance(node, AGGREGATES) else ():
-                    row.computed[id(node)].get()
-
-    def _window(self, window: exp.Window, rows: list[Row], present: list[Row]) -> None:
-        """Have every row know its value of a window, which is worked out for all at once."""
-        whole = Lazy(lambda: self._computed.window_values(window, present))
-        for row, member in zip(rows, present, strict=True):
-            row.computed[id(window)] = Lazy(
-                functools.partial(lambda member: whole.get().get(id(member)), member)
-            )
-
-    def _settle_windows(
-        self,
-        block: exp.Select,
-        used: frozenset[str] | None,
-        items: Mapping[str, exp.Expr],
-        rows: list[Row],
-        present: list[Row],
-    ) -> None:
-        parts = [item for name, item in items.items() if used is None or name in used]
-        parts += [part for part in parts_above(block) if part not in block.expressions]
-        for window in (w for part in parts for w in part.find_all(exp.Window)):
-            for row, member in zip(rows, present, strict=True):
-                if member.exists():
-                    row.computed[id(window)].get()
 
     def _having(self, block: exp.Select, rows: list[Row], present: list[Row] | None) -> list[Row]:
         """Apply HAVING and QUALIFY; `present` are the rows that windows see."""
@@ -618,7 +515,7 @@ class Evaluation:
             )
         if limit is None and offset is None and query.parent is not None:
             return relation  # the order of a derived table's rows is of no interest
-        needs_all = has_model_term or self._is_eager
+        needs_all = has_model_term or self._asking.is_eager
         if needs_all:
             pairs = [pair for pair in pairs if pair[0].exists()]
 
@@ -669,23 +566,20 @@ class Evaluation:
     def _subquery_exists(self, query: exp.Expr, row: Row) -> bool:
         rows = self._subquery(query, row, is_existence=True).rows
         found = (row.exists() for row in rows)
-        return any(list(found)) if self._is_eager else any(found)
+        return any(list(found)) if self._asking.is_eager else any(found)
 
     # What needs a model.
-
-    def _is_call(self, node: exp.Expr) -> bool:
-        return isinstance(node, exp.Anonymous) and node.name in self._functions
 
     def _needs_model(self, node: exp.Expr) -> bool:
         """Tell whether an expression calls a model, or reads what does."""
         for part in own_nodes(node):
-            if self._is_call(part):
+            if self._asking.is_call(part):
                 return True
             if isinstance(part, exp.Column):
                 if self._asked.get((part.table.lower(), part.name.lower())):
                     return True
             elif isinstance(part, exp.Query) and part is not node and is_correlated(part):
-                is_asking = any(self._is_call(inner) for inner in part.walk())
+                is_asking = any(self._asking.is_call(inner) for inner in part.walk())
                 if is_asking or self._reads_view(part):
                     return True
         return False
@@ -721,50 +615,10 @@ def bounds(
     return Bounds(min(counts), max(counts))
 
 
-def _existence(*rows: Row) -> tuple[Callable[[], bool], ...]:
+def _existence(*rows: Row) -> tuple[Condition, ...]:
     return tuple(row.exists for row in rows if row.conditions)
 
 
 @functools.lru_cache(maxsize=16)
 def _parse(sql: str) -> exp.Expr:
     return parse_one(sql, read="redshift")
-
-
-def _constant(value: Any) -> Lazy:
-    return Lazy(lambda: value)
-
-
-def _distinct(relation: Relation) -> list[tuple[Lazy, ...]]:
-    found: dict[tuple[Any, ...], tuple[Lazy, ...]] = {}
-    for row, values in zip(relation.rows, relation.values, strict=True):
-        if row.exists():
-            found.setdefault(tuple(value.get() for value in values), values)
-    return list(found.values())
-
-
-def _combine(
-    query: exp.SetOperation, left: list[tuple[Lazy, ...]], right: list[tuple[Lazy, ...]]
-) -> list[tuple[Lazy, ...]]:
-    def plain(values: tuple[Lazy, ...]) -> tuple[Any, ...]:
-        return tuple(value.get() for value in values)
-
-    others = {plain(values) for values in right}
-    if isinstance(query, exp.Intersect):
-        return [values for values in left if plain(values) in others]
-    if isinstance(query, exp.Except):
-        return [values for values in left if plain(values) not in others]
-    own = {plain(values) for values in left}
-    return left + [values for values in right if plain(values) not in own]
-
-
-def _renamed(filters: Sequence[Filter], left: Relation, right: exp.Expr) -> list[Filter]:
-    """Return filters on the columns of a set operation as filters on its second arm's."""
-    names = dict(zip(left.names, (name.lower() for name in right.named_selects), strict=True))
-
-    def renamed(found: Filter) -> Filter:
-        def holds(values: Mapping[str, Lazy]) -> bool:
-            return found.holds({name: values[names[name]] for name in found.columns})
-
-        return Filter(frozenset(names[name] for name in found.columns), holds)
-
-    return [renamed(found) for found in filters if found.columns <= set(names)]
