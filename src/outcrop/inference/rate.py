@@ -14,7 +14,7 @@ the next moment of emptiness comes, and comes seldom, the mirror goes in rounds:
               a refusal comes now: one in some hundred requests, and a new estimate;
     RISING    if none comes, the quota is larger than thought: faster and faster, until one does.
 
-What goes on refusing more than one request in twenty, however slowly it is asked, keeps no such
+What goes on refusing more than one request in ten, however slowly it is asked, keeps no such
 bucket: then no rate is believed in for a while.
 
 A rate that comes from elsewhere, such as an earlier run, begins with PROBING.
@@ -27,8 +27,8 @@ from __future__ import annotations
 from collections import deque
 from enum import Enum, auto
 
-_TILT = 0.02
-_RESERVE = 2.0
+_TILT = 0.05
+_RESERVE = 3.0
 _RISE_FIRST, _RISE_FACTOR, _RISE_EVERY_S, _RISE_MAX = 0.05, 1.6, 0.25, 1.0
 _ESTIMATE_S_MIN = 0.6
 _ESTIMATE_REQUESTS_MIN = 6
@@ -38,7 +38,7 @@ _BURST_S = 0.1
 _SURPLUS_S = 0.5
 _PROBE_S_MAX = 2.0
 _TOLD_TOLERANCE = 0.2
-_REFUSALS, _REFUSALS_REQUESTS = 15, 300
+_REFUSALS, _REFUSALS_REQUESTS = 15, 150
 _BLIND_S = 30.0
 _SMOOTHING = 0.05
 _RECENT_S = 1.0
