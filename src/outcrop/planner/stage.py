@@ -90,7 +90,8 @@ class Stager:
         while isinstance(node, exp.Select):
             source = node.args["from_"].this if node.args.get("from_") else None
             if isinstance(source, exp.Table):
-                return source.name
+                is_cut = node.args.get("limit") or node.args.get("offset")
+                return None if is_cut else source.name
             parts = [*node.expressions, node.args.get("where")]
             has_subquery = any(part is not None and part.find(exp.Query) for part in parts)
             if not is_link(node) or has_subquery:
