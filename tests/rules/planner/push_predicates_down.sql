@@ -69,3 +69,15 @@ SELECT s.y FROM (SELECT t.i, t.p, f(t.p) AS y FROM t WHERE t.i = 1 OR t.p = 'b')
 -- What holds for no row goes into every subquery.
 SELECT s.i FROM (SELECT i, p FROM t WHERE f(p) = 'x') AS s WHERE 1 = 0;
 SELECT s.i FROM (SELECT t.i, t.p FROM t WHERE f(t.p) = 'x' AND FALSE) AS s WHERE FALSE;
+
+-- What IN and EXISTS ask without a model goes before the models of the subquery that they ask it of.
+SELECT s.i FROM (SELECT i FROM t WHERE f(p) = 'x') AS s WHERE s.i IN (SELECT i FROM u);
+SELECT s.i FROM (SELECT t.i FROM t WHERE f(t.p) = 'x' AND t.i IN (SELECT u.i FROM u)) AS s;
+
+SELECT s.i FROM (SELECT i FROM t WHERE f(p) = 'x') AS s WHERE EXISTS (SELECT 1 FROM u WHERE u.i = s.i);
+SELECT s.i FROM (SELECT t.i FROM t WHERE f(t.p) = 'x' AND EXISTS (SELECT 1 FROM u WHERE t.i = u.i))
+AS s;
+
+-- Not where a name would mean something else within.
+SELECT s.i FROM (SELECT i FROM t WHERE f(p) = 'x') AS s WHERE s.i IN (SELECT i FROM t WHERE q = 'x');
+UNCHANGED;

@@ -14,8 +14,17 @@ from __future__ import annotations
 from sqlglot import exp
 from sqlglot.optimizer.pushdown_predicates import pushdown_predicates, replace_aliases
 
-from outcrop.planner.blocks import blocks, conjuncts, has_random, is_open, is_true, set_condition
-from outcrop.planner.model_call import ModelCall, has_call_in_scope
+from outcrop.planner.blocks import (
+    blocks,
+    conjuncts,
+    has_random,
+    is_open,
+    is_true,
+    own_columns,
+    set_condition,
+    source_names,
+)
+from outcrop.planner.model_call import ModelCall, has_call, has_call_in_scope
 from outcrop.sql.dialect import Outcrop
 
 _HELD = "_held"
@@ -38,6 +47,7 @@ def push_predicates_down(query: exp.Query) -> exp.Query:
                 join.set("on", exp.and_(*kept, copy=False))
     for block in reversed(blocks(query)):
         _push_constants(block)
+        _push_predicates_with_subqueries(block)
         _push_model_predicates(block)
     return query
 
@@ -91,12 +101,51 @@ def _arms(query: exp.Expr) -> list[exp.Select]:
     return [query] if isinstance(query, exp.Select) else []
 
 
-def _push_model_predicates(block: exp.Select) -> None:
-    """Move the model predicates of `block` into the subquery that is all it reads."""
+def _only_source(block: exp.Select) -> exp.Select | None:
+    """Return the subquery that is all that `block` reads, if a filter may as well stand in it."""
     from_ = block.args.get("from_")
     source = from_.this if from_ is not None and not block.args.get("joins") else None
     inner = source.this if isinstance(source, exp.Subquery) else None
-    if not isinstance(inner, exp.Select) or not is_open(inner):
+    return inner if isinstance(inner, exp.Select) and is_open(inner) else None
+
+
+def _push_predicates_with_subqueries(block: exp.Select) -> None:
+    """Move what IN and EXISTS ask of a subquery's rows, without a model, before its own models."""
+    inner = _only_source(block)
+    if inner is None or not has_call_in_scope(inner.args.get("where")):
+        return
+    alias: str = block.args["from_"].this.alias
+    for part in conjuncts(block.args.get("where")):
+        lowered = part.copy() if part.find(exp.Query) is not None else None
+        if lowered is None or has_call(lowered) or has_random(lowered):
+            continue
+        if _lower_columns(lowered, alias, inner):
+            kept = [other for other in conjuncts(block.args.get("where")) if other is not part]
+            set_condition(block, "where", kept)
+            set_condition(inner, "where", [*conjuncts(inner.args.get("where")), lowered])
+
+
+def _lower_columns(part: exp.Expr, alias: str, inner: exp.Select) -> bool:
+    """Have a predicate on a subquery speak of what the subquery reads; False if it cannot."""
+    values = {projection.alias_or_name: projection.unalias() for projection in inner.expressions}
+    columns = list(own_columns(part, {alias}))
+    inside = {name for query in part.find_all(exp.Select) for name in source_names(query)}
+    for column in columns:
+        value = values.get(column.name)
+        if value is None or has_call(value) or value.find(exp.Query) is not None:
+            return False
+        if has_random(value) or any(c.table in inside for c in value.find_all(exp.Column)):
+            return False
+    for column in columns:
+        value = values[column.name].copy()
+        column.replace(value if isinstance(value, exp.Column) else exp.paren(value, copy=False))
+    return True
+
+
+def _push_model_predicates(block: exp.Select) -> None:
+    """Move the model predicates of `block` into the subquery that is all it reads."""
+    inner = _only_source(block)
+    if inner is None:
         return
     parts = conjuncts(block.args.get("where"))
     moved = [part for part in parts if has_call_in_scope(part) and part.find(exp.Query) is None]
