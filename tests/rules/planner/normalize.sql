@@ -65,3 +65,9 @@ FROM u) AS _q1 ORDER BY y;
 WITH c AS (SELECT i, f(p) AS y FROM t) SELECT a.i FROM c AS a JOIN c AS b ON a.y = b.y ORDER BY a.i;
 WITH c AS (SELECT _q1.i, f(_q1.p) AS y FROM (SELECT t.i, t.p FROM t) AS _q1) SELECT a.i FROM c AS a
 JOIN c AS b ON a.y = b.y ORDER BY a.i;
+
+-- A group key whose subquery reads what calls a model: GROUP BY and the select list stay equal.
+SELECT p IN (SELECT f(s.y) FROM (SELECT g(b) AS y FROM u) AS s) AS c, COUNT(*) FROM t GROUP BY c;
+SELECT _q2._k1 AS c, COUNT(*) FROM (SELECT t.p IN (SELECT _q1._y3 AS f FROM (SELECT f(_q1._y2) AS
+_y3 FROM (SELECT g(_q1._x1) AS _y2 FROM (SELECT s._x1 FROM (SELECT u.b AS _x1 FROM u) AS s) AS _q1)
+AS _q1) AS _q1) AS _k1 FROM t) AS _q2 GROUP BY _q2._k1;

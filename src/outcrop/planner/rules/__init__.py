@@ -43,6 +43,7 @@ from outcrop.planner.rules.write_values_as_union import write_values_as_union
 
 QUERY_RULES = (
     write_values_as_union,
+    compute_group_keys_first,
     empty_lists_of_exists,
     write_in_as_exists,
     decorrelate_subqueries,
@@ -60,7 +61,6 @@ QUERY_RULES = (
 )
 
 BLOCK_RULES = (
-    compute_group_keys_first,
     resolve_order_aliases,
     move_join_calls_to_where,
     answer_join_calls_on_their_side,

@@ -1,6 +1,6 @@
 """Compute a group key below the groups, where it holds a subquery that calls a model.
 
-Type:   block rewrite
+Type:   query rewrite
 Goal:   the key in GROUP BY and in the select list stay one expression: other rules rewrite the
         subquery in each place by itself, and the engine would not know them as equal any more.
 Before: SELECT t.p IN (SELECT f(u.b) FROM u) AS c FROM t GROUP BY t.p IN (SELECT f(u.b) FROM u)
@@ -14,16 +14,18 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from outcrop.planner.blocks import Names, Split, group_keys
+from outcrop.planner.blocks import Names, Split, blocks, group_keys
 from outcrop.planner.model_call import has_call
 
 
-def compute_group_keys_first(block: exp.Select, names: Names) -> None:
-    """Split `block` if a subquery in one of its group keys calls a model."""
-    keys = [key for key in group_keys(block) if any(map(has_call, key.find_all(exp.Query)))]
-    if not keys:
-        return
-    split = Split(block, names)
-    split.lower("from_", "joins", "laterals", "where")
-    split.lower_expressions(keys, "k")
-    split.finish()
+def compute_group_keys_first(query: exp.Query) -> exp.Query:
+    """Return `query` with each of its blocks split that has a model in a subquery of a group key."""
+    names = Names.beside(query)
+    for block in blocks(query):
+        keys = [key for key in group_keys(block) if any(map(has_call, key.find_all(exp.Query)))]
+        if keys:
+            split = Split(block, names)
+            split.lower("from_", "joins", "laterals", "where")
+            split.lower_expressions(keys, "k")
+            split.finish()
+    return query
