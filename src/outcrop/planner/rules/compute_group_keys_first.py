@@ -19,7 +19,7 @@ from outcrop.planner.model_call import has_call
 
 
 def compute_group_keys_first(query: exp.Query) -> exp.Query:
-    """Return `query` with each of its blocks split that has a model in a subquery of a group key."""
+    """Return `query`, in which no group key holds a subquery that calls a model."""
     names = Names.beside(query)
     for block in blocks(query):
         keys = [key for key in group_keys(block) if any(map(has_call, key.find_all(exp.Query)))]
