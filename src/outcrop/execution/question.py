@@ -143,8 +143,10 @@ class Question:
                     self._count(failure, failures)
                     yield row, None
             else:
-                yield from ((row, value) for row, _ in rows)
-            yield from self._take_refused(calls, failures)
+                for row, _ in rows:
+                    yield row, value
+            if self._refused:
+                yield from self._take_refused(calls, failures)
         yield from self._take_refused(calls, failures)
 
     def _take_refused(self, calls: StatementCalls, failures: Failures) -> Iterator[Answered]:

@@ -64,6 +64,12 @@ _UNKNOWN_MODEL = ("model identifier is invalid",)
 _NO_ON_DEMAND = ("on-demand throughput isn’t supported", "on-demand throughput isn't supported")
 _TOO_LONG = ("input is too long", "prompt is too long", "maximum context", "too many input tokens")
 
+_PER_DAY = "per day"
+_PER_DAY_HINT = (
+    "The quota of the day is used up. What was answered is kept: run it again tomorrow, or with a "
+    "higher quota, and only the rest is paid for."
+)
+
 EXPIRED_CODES = frozenset({"ExpiredTokenException", "ExpiredToken"})
 
 
@@ -87,6 +93,10 @@ def explain(reply: Reply, model_id: str, region: str) -> ProviderError:
     if make is None:
         return error_of_status(reply, message, code)
     filled = hint and hint.format(model=model_id, region=region)
+    if make is Throttled and _PER_DAY in message.lower():
+        used_up = Rejected(message, code=code, hint=_PER_DAY_HINT)
+        used_up.is_fatal_for_model = True  # until the day is over
+        return used_up
     if make is Throttled:
         return Throttled(
             message,

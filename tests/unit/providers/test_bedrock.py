@@ -19,6 +19,7 @@ from outcrop.errors import (
     MissingDependency,
     ModelNotFound,
     ProviderError,
+    QuotaKind,
     Rejected,
     Throttled,
     TimedOut,
@@ -242,6 +243,28 @@ def test_errors_of_the_service(
     error = fail(behaviour)
     assert (type(error), error.code, str(error)) == (kind, code, "No.")
     assert not error.possibly_paid
+
+
+@pytest.mark.parametrize(
+    ("message", "quota"),
+    [
+        ("Too many requests, please wait before trying again.", QuotaKind.REQUESTS),
+        ("Too many tokens, please wait before trying again.", QuotaKind.TOKENS),
+        ("Slow down.", None),
+    ],
+)
+def test_a_throttle_says_which_quota_it_was(message: str, quota: QuotaKind | None) -> None:
+    error = fail(answer({"message": message}, 429, {"x-amzn-ErrorType": "ThrottlingException"}))
+    assert isinstance(error, Throttled)
+    assert error.quota is quota
+
+
+def test_the_quota_of_a_day_is_not_waited_for() -> None:
+    message = "Too many tokens per day, please wait before trying again."
+    error = fail(answer({"message": message}, 429, {"x-amzn-ErrorType": "ThrottlingException"}))
+    assert isinstance(error, Rejected)
+    assert error.is_fatal_for_model
+    assert "tomorrow" in (error.hint or "")
 
 
 def test_an_error_without_a_name_goes_by_its_status() -> None:
