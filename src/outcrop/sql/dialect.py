@@ -219,5 +219,13 @@ class Outcrop(Redshift):
             },
         }
 
+        def tokenize(self, sql: str) -> list[Token]:
+            """Return the tokens of a text.
+
+            While it looks whether a parameter such as `$1` begins a quoted text, sqlglot 30 fails
+            at an empty text that ends the statement; so something follows it.
+            """
+            return super().tokenize(f"{sql} ")
+
     Parser = OutcropParser
     Generator = OutcropGenerator
