@@ -112,7 +112,8 @@ class AskedCall:
         try:
             for answer in self._ask(self._question):
                 self._came.append(answer)
-                if self.is_watched or len(self._came) >= _ANSWERS_NEWS:
+                is_news = self.is_watched or len(self._came) >= _ANSWERS_NEWS
+                if is_news and not self._news.is_set():  # to look is cheaper than to set
                     self._news.set()
                 while len(self._came) >= _ANSWERS_WAITING_MAX and not self._is_abandoned:
                     time.sleep(_PATIENCE_S)
