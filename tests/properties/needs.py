@@ -45,6 +45,8 @@ from tests.properties.sql_clauses import (
     number_of,
     parts_above,
     position_of_term,
+    sources_of,
+    without_correlation,
 )
 
 Table = tuple[tuple[str, ...], Sequence[tuple[Any, ...]]]
@@ -256,12 +258,18 @@ class Evaluation:
                         values[0].get()
 
     def _answer_correlated_subqueries(self, block: exp.Select, rows: Iterable[Row]) -> None:
-        """Answer what subqueries ask for each row, before the model predicates of the block."""
+        """Answer what subqueries ask for each row, before the model predicates of the block.
+
+        Where it takes a model to know the rows of the block, a subquery may be asked for all that
+        it reads.
+        """
         for query in block.find_all(exp.Select):
             if query.find_ancestor(exp.Select) is not block or not is_correlated(query):
                 continue
-            for row in rows:
-                relation = self._subquery(query, row, is_existence=is_existence(query))
+            is_known = not any(self._reads_model(source) for source in sources_of(block))
+            asked = query if is_known else without_correlation(query)
+            for row in rows if is_known else [Row({})]:
+                relation = self._subquery(asked, row, is_existence=is_existence(query))
                 for found, values in zip(relation.rows, relation.values, strict=True):
                     if found.exists() and not is_existence(query):
                         values[0].get()
@@ -340,9 +348,6 @@ class Evaluation:
         self._asked |= asked
         cheap = [part for part in about if not self._needs_model(part)]
         rows = [r for r in rows if all(self._expressions.is_true(part, r) for part in cheap)]
-        if self._asking.is_eager:
-            asked = dict.fromkeys(asked, False)
-            self._asked |= asked
         return _Joined(rows, asked)
 
     def _filter(self, part: exp.Expr, alias: str) -> Filter:
@@ -572,20 +577,20 @@ class Evaluation:
 
     def _needs_model(self, node: exp.Expr) -> bool:
         """Tell whether an expression calls a model, or reads what does."""
-        for part in own_nodes(node):
-            if self._asking.is_call(part):
-                return True
-            if isinstance(part, exp.Column):
-                if self._asked.get((part.table.lower(), part.name.lower())):
-                    return True
-            elif isinstance(part, exp.Query) and part is not node and is_correlated(part):
-                is_asking = any(self._asking.is_call(inner) for inner in part.walk())
-                if is_asking or self._reads_view(part):
-                    return True
-        return False
+        return any(self._is_asked(part, node) for part in own_nodes(node))
 
-    def _reads_view(self, query: exp.Expr) -> bool:
-        return any(table.name.lower() in self._views for table in query.find_all(exp.Table))
+    def _is_asked(self, part: exp.Expr, node: exp.Expr) -> bool:
+        match part:
+            case exp.Column():
+                return self._asked.get((part.table.lower(), part.name.lower()), False)
+            case exp.Query() if part is not node:
+                return is_correlated(part) and self._reads_model(part)
+        return self._asking.is_call(part)
+
+    def _reads_model(self, query: exp.Expr) -> bool:
+        """Tell whether a query, or a view that it reads, calls a model."""
+        is_asking = any(self._asking.is_call(node) for node in query.walk())
+        return is_asking or any(t.name.lower() in self._views for t in query.find_all(exp.Table))
 
 
 @dataclass(frozen=True, slots=True)

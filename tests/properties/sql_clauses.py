@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 
 from sqlglot import exp
 
+from tests.properties.lazy_rows import conjuncts
+
 AGGREGATES = (exp.Count, exp.Sum, exp.Min, exp.Max)
 
 
@@ -61,13 +63,35 @@ def is_kept_by(sides: Sequence[str], number: int) -> bool:
     return own in ("", "RIGHT") and not any(side in ("RIGHT", "FULL") for side in later)
 
 
+def sources_of(block: exp.Select) -> list[exp.Expr]:
+    """Return what a block reads."""
+    from_ = block.args.get("from_")
+    joins: list[exp.Join] = block.args.get("joins") or []
+    return [from_.this, *(join.this for join in joins)] if from_ is not None else []
+
+
 def is_correlated(query: exp.Expr) -> bool:
-    known = {
-        source.alias_or_name.lower()
-        for source in query.find_all(exp.Table, exp.Subquery)
-        if source.alias_or_name
-    }
-    return any(c.table and c.table.lower() not in known for c in query.find_all(exp.Column))
+    """Tell whether a query reads columns of a query around it."""
+    return _reads_around(query, _names_within(query))
+
+
+def without_correlation(query: exp.Select) -> exp.Select:
+    """Return a query without those parts of its WHERE that read columns of a query around it."""
+    known = _names_within(query)
+    alone = query.copy()
+    parts = conjuncts(alone.args.get("where"))
+    kept = [part for part in parts if not _reads_around(part, known)]
+    alone.set("where", exp.Where(this=exp.and_(*kept)) if kept else None)
+    return alone
+
+
+def _names_within(query: exp.Expr) -> set[str]:
+    sources = query.find_all(exp.Table, exp.Subquery)
+    return {source.alias_or_name.lower() for source in sources if source.alias_or_name}
+
+
+def _reads_around(node: exp.Expr, known: set[str]) -> bool:
+    return any(c.table and c.table.lower() not in known for c in node.find_all(exp.Column))
 
 
 def is_existence(query: exp.Expr) -> bool:

@@ -45,7 +45,7 @@ from tests.properties.reference import (
 )
 from tests.properties.result_types import ResultTypes
 
-CASES = int(os.environ.get("OUTCROP_FUZZ_CASES", "240"))
+CASES = int(os.environ.get("OUTCROP_FUZZ_CASES", "210"))
 SEED = int(os.environ.get("OUTCROP_FUZZ_SEED", "1"))
 CASES_A_DATA_SET = 30
 REFUSED_SHARE_MAX = 0.02
