@@ -190,6 +190,28 @@ def test_a_stage_that_needs_all_answers_waits_for_them(session: Session) -> None
     assert min(_starts(session, "mf")) > max(_starts(session, "mg"))
 
 
+def test_no_more_calls_than_a_limit_are_under_way(session: Session) -> None:
+    arms = " UNION ALL ".join(
+        f"SELECT f(g('arm {n} ' || p)) AS y FROM t WHERE i < 3" for n in range(40)
+    )
+    counts: list[int] = []
+    stop = threading.Event()
+
+    def watch() -> None:
+        while not stop.wait(0.002):
+            counts.append(len(_question_threads()))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        assert len(_rows(session, f"SELECT y FROM ({arms}) AS s")) == 80
+    finally:
+        stop.set()
+        watcher.join()
+    assert 1 < max(counts) <= 33  # the last chain that is begun has one more
+    assert not _question_threads()
+
+
 def test_an_empty_relation_ends_a_chain(session: Session) -> None:
     assert _rows(session, f"{NESTED} WHERE i < 0") == []
     assert _rows(session, "SELECT f(p) FROM t WHERE g(p) = 'nobody says this' AND i < 3") == []

@@ -27,7 +27,7 @@ from outcrop.engines.base import EngineColumn
 from outcrop.engines.duckdb_errors import translate, translate_open
 from outcrop.engines.duckdb_statistics import ROWS_SQL, column_statistics, columns_sql
 from outcrop.engines.duckdb_types import convert_type
-from outcrop.errors import Error, InternalError
+from outcrop.errors import Error, InternalError, QueryCanceled, TransactionAborted
 
 # Small enough for a first row at once, large enough that Python's cost a batch does not show.
 _BATCH_ROWS = 8_192
@@ -173,11 +173,12 @@ class DuckDbSession:
     def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
         self._cursor = cursor
         self._result: DuckDbResult | None = None
+        self._is_interrupted = False
 
     def execute(self, sql: str) -> int:
         """Run a statement that gives no rows; return the number of rows it changed, 0 for DDL."""
         self._close_result()
-        with _translated():
+        with self._translated():
             rows = self._cursor.execute(sql).fetchall()
         count = rows[0][0] if rows else 0
         return count if isinstance(count, int) else 0
@@ -186,7 +187,7 @@ class DuckDbSession:
         """Run a query. The next statement of the session closes its result."""
         self._close_result()
         relation, columns, exports = self._bind(sql)
-        with _translated():
+        with self._translated():
             if any(exports):
                 relation = self._cursor.sql(_export_sql(sql, columns, exports))
             reader = relation.to_arrow_reader(_BATCH_ROWS)
@@ -202,7 +203,7 @@ class DuckDbSession:
         self, sql: str
     ) -> tuple[duckdb.DuckDBPyRelation, tuple[EngineColumn, ...], tuple[str | None, ...]]:
         """Bind a query, and that alone: anything else `sql()` would run at once."""
-        with _translated():
+        with self._translated():
             statements = self._cursor.extract_statements(sql)
             if [s.type for s in statements] != [duckdb.StatementType.SELECT]:
                 raise InternalError(f"not one query: {sql!r}")
@@ -219,7 +220,7 @@ class DuckDbSession:
         self._close_result()
         name = ".".join(quote_identifier(part) for part in (STORE, schema, table))
         sql = columns_sql(name, [quote_identifier(column) for column in columns])
-        with _translated():
+        with self._translated():
             found = self._cursor.execute(ROWS_SQL, [schema, table]).fetchone()
             facts = self._cursor.execute(sql).fetchone()
         rows = int(found[0]) if found else 0
@@ -244,7 +245,7 @@ class DuckDbSession:
         self._close_result()
         failures: list[BaseException] = []
         reader = pa.RecordBatchReader.from_batches(schema, _watch(batches, failures))
-        with _translated():
+        with self._translated():
             self._cursor.register(_ARROW_SOURCE, reader)
         try:
             return self.execute(
@@ -265,6 +266,7 @@ class DuckDbSession:
 
     def begin(self) -> None:
         """Start a transaction."""
+        self._is_interrupted = False
         self.execute("BEGIN TRANSACTION")
 
     def commit(self) -> None:
@@ -278,6 +280,7 @@ class DuckDbSession:
 
     def interrupt(self) -> None:
         """Stop what runs now, from another thread; nothing happens if nothing runs."""
+        self._is_interrupted = True
         with contextlib.suppress(duckdb.Error):
             self._cursor.interrupt()
 
@@ -285,6 +288,20 @@ class DuckDbSession:
         """End the session; an open transaction is undone. Safe to call twice."""
         self._close_result()
         self._cursor.close()
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Translate errors; that of a transaction that an interruption has aborted as what it is.
+
+        The interruption may have met something of which the error is not shown.
+        """
+        try:
+            with _translated():
+                yield
+        except TransactionAborted as error:
+            if not self._is_interrupted:
+                raise
+            raise QueryCanceled("canceled on the user's request") from error
 
     def _close_result(self) -> None:
         if self._result is not None:

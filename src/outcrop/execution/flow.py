@@ -28,6 +28,7 @@ from outcrop.planner.plan import Infer, Materialize, StagedCall
 
 _PATIENCE_S = 0.1
 _ANSWERS_KEPT_MAX = 8_192
+_CALLS_MAX = 32  # each has a thread; together they have no more slots than one
 
 Fetch: TypeAlias = "Callable[[int, int], list[pa.RecordBatch]]"
 
@@ -55,8 +56,10 @@ class Flow(StageOperator):
 
     def run(self, stage: Infer) -> None:
         """Start to ask the calls of a stage."""
-        calls = [self._start(call) for call in stage.calls]
         fed_by = self._unread.pop(stage.relation, None)
+        while fed_by is None and self._calls_under_way >= _CALLS_MAX:
+            self._wait()
+        calls = [self._start(call) for call in stage.calls]
         asked = AskedStage(stage, calls, fed_by)
         self._stages[stage.relation] = asked
         if fed_by is not None:
@@ -72,6 +75,8 @@ class Flow(StageOperator):
         """Store the rows of a stage bit by bit, if those that it takes are still being answered."""
         source = self._stages.get(stage.follows or "")
         if source is None or source.is_complete or source.following is not None:
+            return False
+        if self._calls_under_way >= _CALLS_MAX:
             return False
         portions = Portions(stage.query, source.stage)
         self._engine.materialize(stage.relation, portions.sql(0, 0))
@@ -122,6 +127,10 @@ class Flow(StageOperator):
             self._operator.stop()
         for call in calls:
             call.abandon()
+
+    @property
+    def _calls_under_way(self) -> int:
+        return sum(not c.has_ended for stage in self._stages.values() for c in stage.calls)
 
     def _start(self, call: StagedCall) -> AskedCall:
         self._engine.load_arrow(call.answers, iter(()), ANSWER_SCHEMA)

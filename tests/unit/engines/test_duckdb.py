@@ -518,3 +518,20 @@ def test_in_memory(tmp_path: Path) -> None:
     session.execute(f"CREATE TABLE {STORE}.main.x AS SELECT 1 AS a")
     assert rows(session, f"SELECT a FROM {STORE}.main.x") == [(1,)]
     engine.close()
+
+
+def test_a_transaction_that_an_interruption_aborted_says_so(session: DuckDbSession) -> None:
+    session.begin()
+    session.interrupt()  # and met something of which nobody showed the error
+    with pytest.raises(Error):
+        next(session.query("SELECT error('stands for what was met')").batches())
+    with pytest.raises(QueryCanceled):
+        session.execute("CREATE TEMP TABLE x (i INTEGER)")
+    session.rollback()
+
+    session.begin()
+    with pytest.raises(Error):
+        next(session.query("SELECT error('no interruption')").batches())
+    with pytest.raises(TransactionAborted):
+        session.execute("CREATE TEMP TABLE x (i INTEGER)")
+    session.rollback()
