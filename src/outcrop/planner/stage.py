@@ -36,6 +36,8 @@ from outcrop.providers.base import RequestType
 
 CallNames: TypeAlias = "dict[tuple[int, int], tuple[str, str]]"
 """The relations of a call's arguments and answers, by its number and how often it was made."""
+_NODES_PLANNED_MAX = 1_200
+"""How large the alternatives of an order may be together, in nodes: each of them is planned."""
 _ORDERED = "ordered"
 """Marks a block whose predicates stand in the order in which they are to be decided."""
 
@@ -192,7 +194,11 @@ class Stager:
         if ordering not in self.orderings:
             self.orderings.append(ordering)
         is_as_written = list(ordering.order) == sorted(ordering.order)
-        return [()] if ordering.is_known and is_as_written else ordering.orders()
+        if ordering.is_known and is_as_written:
+            return [()]
+        orders = ordering.orders()
+        nodes = sum(1 for _ in chain.flat.walk())
+        return orders if nodes * len(orders) <= _NODES_PLANNED_MAX else orders[:1]
 
     def _stage_in_batches(
         self, limited: LimitedFilter, orders: Sequence[Sequence[int]]
