@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 from typing import Protocol
 
-WINDOW_START = 8
+WINDOW_START = 16
+LATENCY_WINDOW_START = 4  # what the first requests take is taken for the least
 _GROWTH_FIRST = 0.5
 
 
@@ -75,7 +76,7 @@ class GradientWindow:
     _SMOOTHING = 0.4
     _WARM_UP = 10
 
-    def __init__(self, size_max: int, size: int = WINDOW_START) -> None:
+    def __init__(self, size_max: int, size: int = LATENCY_WINDOW_START) -> None:
         self._size_max = float(size_max)
         self._size = float(min(size, size_max))
         self._least_s = 0.0

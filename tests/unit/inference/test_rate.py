@@ -76,7 +76,7 @@ def ride(
     rate = LearnedRate(0.0, known_per_s)
     events: list[tuple[float, int, str, float]] = []
     found = Ridden([], [], rate)
-    window = AimdWindow(256)
+    window = AimdWindow(256, size=8)
     now_s, order, in_flight = 0.0, 0, 0
 
     def plan(at_s: float, what: str, value: float) -> None:

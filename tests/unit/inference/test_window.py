@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from outcrop.inference.window import WINDOW_START, AimdWindow, GradientWindow
+from outcrop.inference.window import (
+    LATENCY_WINDOW_START,
+    WINDOW_START,
+    AimdWindow,
+    GradientWindow,
+)
 
 
 def test_it_grows_by_half_with_each_full_round_until_the_first_refusal() -> None:
@@ -42,9 +47,9 @@ def test_it_stays_between_one_and_its_maximum() -> None:
     assert window.size == 1
 
 
-def _settle(server_slots: int, start: int = WINDOW_START) -> GradientWindow:
+def _settle(server_slots: int) -> GradientWindow:
     """Return the window that a server with so many slots leads to: what is more waits in it."""
-    window = GradientWindow(512, size=start)
+    window = GradientWindow(512)
     for _ in range(6_000):
         latency_s = 0.1 * max(1.0, window.size / server_slots)
         window.answered(window.size, latency_s)
@@ -70,6 +75,6 @@ def test_a_gradient_window_that_is_not_used_does_not_grow() -> None:
     window = GradientWindow(512)
     for _ in range(1_000):
         window.answered(in_flight=1, latency_s=0.1)
-    assert window.size == WINDOW_START
+    assert window.size == LATENCY_WINDOW_START
     window.refused()
-    assert window.size == WINDOW_START // 2
+    assert window.size == LATENCY_WINDOW_START // 2
