@@ -6,9 +6,11 @@ before the expression around them is evaluated, the condition of the branch goes
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sqlglot import exp
 
-from outcrop.planner.model_call import has_call_in_scope
+from outcrop.planner.model_call import ModelCall, has_call_in_scope
 
 
 def guard_of(call: exp.Expr, root: exp.Expr) -> exp.Expr | None:
@@ -25,6 +27,25 @@ def guard_of(call: exp.Expr, root: exp.Expr) -> exp.Expr | None:
         conditions[:0] = _conditions_of(node, parent)
         node = parent
     return exp.and_(*conditions) if conditions else None
+
+
+def decided_calls(root: exp.Expr) -> Iterator[tuple[ModelCall, exp.Expr | None]]:
+    """Yield the calls in `root` whose guard, as `guard_of` gives it, waits for no other call.
+
+    What stands under a condition that does is not looked at: every call there waits, and to build
+    all their guards takes a time that grows with the cube of the expression.
+    """
+    pending: list[tuple[exp.Expr, tuple[exp.Expr, ...]]] = [(root, ())]
+    while pending:
+        node, conditions = pending.pop()
+        if isinstance(node, ModelCall):
+            yield node, exp.and_(*conditions) if conditions else None
+        for child in reversed(list(node.iter_expressions())):
+            if isinstance(child, exp.Query) or not has_call_in_scope(child):
+                continue
+            own = _conditions_of(child, node)
+            if not any(has_call_in_scope(condition) for condition in own):
+                pending.append((child, (*conditions, *own)))
 
 
 def _conditions_of(node: exp.Expr, parent: exp.Expr) -> list[exp.Expr]:

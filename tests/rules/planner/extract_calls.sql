@@ -131,3 +131,8 @@ UNCHANGED;
 -- Nor is a call of a call one, under a guard either.
 SELECT CASE WHEN s.i > 2 THEN f(g(s.p)) END AS y FROM (SELECT i, p FROM t) AS s;
 SELECT CASE WHEN s.i > 2 THEN s._y2 END AS y FROM (SELECT s.i, s.p, s._y1, CASE WHEN COALESCE(s.i > 2, FALSE) THEN f(s._y1) END AS _y2 FROM (SELECT s.i, s.p, CASE WHEN COALESCE(s.i > 2, FALSE) THEN g(s.p) END AS _y1 FROM (SELECT t.i, t.p FROM t) AS s) AS s) AS s;
+
+-- A call behind a condition that waits for another call comes in a later block.
+SELECT NULLIF(f(s.p), g(s.q)) AS c FROM (SELECT p, q FROM t) AS s;
+SELECT NULLIF(s._y1, s._y2) AS c FROM (SELECT s.p, s.q, s._y1, CASE WHEN NOT (s._y1) IS NULL THEN
+g(s.q) END AS _y2 FROM (SELECT s.p, s.q, f(s.p) AS _y1 FROM (SELECT t.p, t.q FROM t) AS s) AS s) AS s;

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from outcrop.planner.blocks import Names, has_own_call, upper_clauses
-from outcrop.planner.guards import guard_of
+from outcrop.planner.guards import decided_calls
 from outcrop.planner.model_call import ModelCall, calls_in_scope, has_call_in_scope
 
 
@@ -69,20 +69,21 @@ class _Ready:
 
 def _ready_calls(block: exp.Select) -> list[_Ready]:
     """Return the calls that can be answered now; what waits for other answers comes later."""
-    found: dict[ModelCall, list[tuple[ModelCall, exp.Expr | None]]] = {}
+    places: dict[ModelCall, list[ModelCall]] = {}
+    guards: dict[int, exp.Expr | None] = {}
     for part in upper_clauses(block):
-        root = part.unalias()
         for call in calls_in_scope(part):
             if not any(has_call_in_scope(argument) for argument in call.expressions):
-                found.setdefault(call.copy(), []).append((call, guard_of(call, root)))
+                places.setdefault(call.copy(), []).append(call)
+        guards |= {id(call): guard for call, guard in decided_calls(part.unalias())}
     ready: list[_Ready] = []
-    for call, places in found.items():
-        if any(guard is None for _, guard in places):
-            ready.append(_Ready(call, None, tuple(place for place, _ in places)))
-            continue
-        decided = [(place, g) for place, g in places if g is not None and not has_call_in_scope(g)]
-        if decided:
-            guard = exp.or_(*(guard for _, guard in decided))
+    for call, found in places.items():
+        decided = [(place, guards[id(place)]) for place in found if id(place) in guards]
+        conditions = [guard for _, guard in decided if guard is not None]
+        if len(conditions) < len(decided):
+            ready.append(_Ready(call, None, tuple(found)))
+        elif decided:
+            guard = exp.or_(*conditions)
             ready.append(_Ready(call, guard, tuple(place for place, _ in decided)))
     return ready
 
