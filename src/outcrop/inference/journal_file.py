@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ from outcrop.providers.base import JsonObject
 SCHEMA_VERSION = 4
 _APPLICATION_ID = 0x4F43524A  # "OCRJ", so that `file journal.sqlite` and we know it for ours
 _BUSY_TIMEOUT_S = 30.0
+_MEET_AGAIN_S = 0.001
 _CACHE_KIB = 32_768
 
 _SCHEMA = """
@@ -169,15 +171,32 @@ def transaction(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
 def prepare(connection: sqlite3.Connection, path: Path) -> None:
     """Create the tables of an empty file, or see to it that a journal is of our version."""
     try:
-        if _version(connection, path) == SCHEMA_VERSION:
-            return
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("BEGIN IMMEDIATE")
-        if _version(connection, path) != SCHEMA_VERSION:  # another process may have been first
-            _bring_up_to_date(connection, _version(connection, path))
-        connection.execute("COMMIT")
+        if _version(connection, path) != SCHEMA_VERSION:
+            connection.execute("BEGIN IMMEDIATE")
+            version = _version(connection, path)
+            if version != SCHEMA_VERSION:  # another process may have been first
+                _bring_up_to_date(connection, version)
+            connection.execute("COMMIT")
+        _write_ahead(connection)
     except sqlite3.Error as error:
         raise translate(error, path) from error
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Have the file write ahead, which it then does for good.
+
+    Two processes that create a journal may meet here. Each then keeps the other from the lock that
+    it needs, which SQLite sees and tells at once, without the wait that it makes elsewhere.
+    """
+    give_up_at_s = time.monotonic() + _BUSY_TIMEOUT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up_at_s:
+                raise
+            time.sleep(_MEET_AGAIN_S)
 
 
 def _bring_up_to_date(connection: sqlite3.Connection, version: int) -> None:
@@ -196,9 +215,11 @@ def _bring_up_to_date(connection: sqlite3.Connection, version: int) -> None:
 
 def _version(connection: sqlite3.Connection, path: Path) -> int:
     """Return the file's version, 0 if it is empty; raise NotAWarehouse if it is not ours."""
-    [version] = connection.execute("PRAGMA user_version").fetchone()
-    [application] = connection.execute("PRAGMA application_id").fetchone()
-    [tables] = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    # One statement, so that it sees one state: another process may be creating the journal.
+    version, application, tables = connection.execute(
+        "SELECT user_version, application_id, (SELECT count(*) FROM sqlite_schema)"
+        " FROM pragma_user_version, pragma_application_id"
+    ).fetchone()
     is_ours = application == _APPLICATION_ID and 1 <= version <= SCHEMA_VERSION
     if is_ours or (tables, version) == (0, 0):
         return int(version)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import multiprocessing
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
@@ -223,6 +225,24 @@ def test_answers_of_any_length_are_packed_and_unpacked(size: int) -> None:
 def test_a_damaged_answer_is_no_answer(packed: bytes) -> None:
     with pytest.raises(JournalCorrupted):
         journal_file.unpack(packed, Path("j"))
+
+
+def test_many_processes_create_one_journal_at_once(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    for attempt in range(20):
+        path = tmp_path / f"{attempt}.sqlite"
+        start = context.Barrier(4)
+        processes = [context.Process(target=_open_at, args=(start, path)) for _ in range(4)]
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.join()
+        assert [process.exitcode for process in processes] == [0] * 4
+
+
+def _open_at(start: Barrier, path: Path) -> None:
+    start.wait()
+    Journal.open(path).close()
 
 
 def test_a_journal_of_another_version_is_refused(path: Path) -> None:
