@@ -4,7 +4,8 @@ import asyncio
 import json
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
@@ -131,31 +132,52 @@ def test_the_ledger_over_http(
     assert asyncio.run(send("GET", "/_dev/health")) == {"status": "ok", "backend": "scripted"}
 
 
-@pytest.mark.parametrize("size", [300])
-def test_many_connections_at_once(start: Callable[..., RunningEmulator], size: int) -> None:
-    async def ask_all(url: str) -> list[str]:
-        connector = aiohttp.TCPConnector(limit=size)
-        headers = {"Authorization": "Bearer key"}
-        async with aiohttp.ClientSession(connector=connector, headers=headers) as session:
+CONNECTIONS = 300
 
-            async def ask(i: int) -> str:
-                async with session.post(
-                    f"{url}/model/{CLAUDE}/converse",
-                    json={"messages": converse(f"prompt {i % 200}")["messages"]},
-                ) as response:
-                    answer = await response.json()
-                    return str(answer["output"]["message"]["content"][0]["text"])
 
-            return await asyncio.gather(*(ask(i) for i in range(size)))
+@asynccontextmanager
+async def asking_at_once(url: str) -> AsyncIterator[list[asyncio.Task[str]]]:
+    """Ask 300 prompts, 200 of them distinct, on connections of their own."""
+    connector = aiohttp.TCPConnector(limit=CONNECTIONS)
+    headers = {"Authorization": "Bearer key"}
+    async with aiohttp.ClientSession(connector=connector, headers=headers) as session:
 
-    emulator = start(latency_ms=500)
-    answers = asyncio.run(ask_all(emulator.url))
-    assert len(set(answers)) == 200
+        async def ask(i: int) -> str:
+            async with session.post(
+                f"{url}/model/{CLAUDE}/converse",
+                json={"messages": converse(f"prompt {i % 200}")["messages"]},
+            ) as response:
+                answer = await response.json()
+                return str(answer["output"]["message"]["content"][0]["text"])
+
+        yield [asyncio.create_task(ask(i)) for i in range(CONNECTIONS)]
+
+
+def test_many_requests_at_once_are_paid_each(start: Callable[..., RunningEmulator]) -> None:
+    async def answers() -> list[str]:
+        async with asking_at_once(emulator.url) as asked:
+            return await asyncio.gather(*asked)
+
+    emulator = start()
+    assert len(set(asyncio.run(answers()))) == 200
     ledger = emulator.ledger()
     assert (ledger.paid, ledger.distinct_paid, ledger.paid_twice) == (300, 200, 100)
-    assert ledger.peak_in_flight > 256
     emulator.reset_ledger()
     assert emulator.ledger().requests == 0
+
+
+def test_the_most_requests_in_flight_are_kept(start: Callable[..., RunningEmulator]) -> None:
+    async def hang() -> None:
+        async with asking_at_once(emulator.url) as asked:
+            while emulator.ledger().in_flight < CONNECTIONS:
+                ended, _ = await asyncio.wait(asked, timeout=0.01)
+                assert not ended
+            for task in asked:
+                task.cancel()
+
+    emulator = start(faults={"hang": 1.0})
+    asyncio.run(hang())
+    assert emulator.ledger().peak_in_flight == CONNECTIONS
 
 
 @pytest.mark.parametrize("operation", ["converse", "converse-stream"])
