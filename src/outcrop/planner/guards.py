@@ -29,6 +29,16 @@ def guard_of(call: exp.Expr, root: exp.Expr) -> exp.Expr | None:
     return exp.and_(*conditions) if conditions else None
 
 
+def is_guarded(call: exp.Expr, root: exp.Expr) -> bool:
+    """Tell whether `call` is evaluated in `root` under some condition only."""
+    node = call
+    while node is not root and node.parent is not None and not isinstance(node.parent, exp.Query):
+        if _conditions_of(node, node.parent):
+            return True
+        node = node.parent
+    return False
+
+
 def decided_calls(root: exp.Expr) -> Iterator[tuple[ModelCall, exp.Expr | None]]:
     """Yield the calls in `root` whose guard, as `guard_of` gives it, waits for no other call.
 

@@ -27,6 +27,8 @@ CALL_NUMBER = "call number"
 """Where a call keeps the number by which it is found again in another order."""
 
 _CONDITION_CHARACTERS_MAX = 1_000
+_NODES_MAX = 2_000
+"""How large a chain may be when taken together, in nodes: a value stands wherever it is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +80,18 @@ class PredicateChain:
 
 
 def find_chain(block: exp.Select) -> PredicateChain | None:
-    """Return the chain of blocks that ends in `block`, which filters; None if none does."""
+    """Return the chain of blocks that ends in `block`, which filters.
+
+    None if none does, or if it is too large to be taken together: its order stays as written.
+    """
     if not block.args.get("where") or not is_link(block, may_be_cut=True):
         return None
     links = chain_of(block)
     while links and not is_inference_block(links[-1]):
         links.pop()
     if not links or any(part.find(exp.Query) for part in _own_parts(links)):
+        return None
+    if _nodes_together(links) > _NODES_MAX:
         return None
     return _flatten(links)
 
@@ -113,6 +120,20 @@ def _own_parts(links: Sequence[exp.Select]) -> list[exp.Expr]:
         found += link.expressions
         found += [link.args["where"]] if link.args.get("where") else []
     return found
+
+
+def _nodes_together(links: Sequence[exp.Select]) -> int:
+    """Return how many nodes links have when taken together, which grows with their product."""
+    nodes: dict[str, int] = {}
+    conditions = 0
+
+    def count(part: exp.Expr) -> int:
+        return sum(nodes.get(n.name, 1) if isinstance(n, exp.Column) else 1 for n in part.walk())
+
+    for link in reversed(links):
+        conditions += sum(count(part) for part in conjuncts(link.args.get("where")))
+        nodes = {part.alias_or_name: count(part.unalias()) for part in link.expressions}
+    return conditions + sum(nodes.values())
 
 
 def _flatten(links: Sequence[exp.Select]) -> PredicateChain:

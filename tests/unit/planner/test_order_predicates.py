@@ -89,6 +89,16 @@ def test_a_condition_on_rows_of_a_set_operation_has_no_name() -> None:
     )
 
 
+def test_conditions_that_are_large_taken_together_stay_as_written() -> None:
+    doubled = "SELECT i, q, f(p) AS x FROM t"
+    for _ in range(8):  # each doubles what the condition is in terms of the stored columns
+        doubled = f"SELECT i, q, x || x AS x FROM ({doubled}) AS s"
+    planned = _plan(f"SELECT i FROM ({doubled}) AS s WHERE x <> '' AND {RATE}", History())
+    assert not planned.tests
+    assert not any(isinstance(stage, FilterInBatches) for stage in planned.stages)
+    assert _asked(planned) == ["f", "rate"]
+
+
 def test_an_unknown_order_is_learned() -> None:
     [*_, batches] = _plan(TWO, History()).stages
     assert isinstance(batches, FilterInBatches)

@@ -30,13 +30,21 @@ from outcrop.planner.blocks import (
     upper_clauses,
 )
 from outcrop.planner.guards import guard_of
-from outcrop.planner.model_call import ModelCall, calls_in_scope, has_call, is_null_of_nulls
+from outcrop.planner.model_call import (
+    ModelCall,
+    calls_in_scope,
+    has_call,
+    has_call_in_scope,
+    is_null_of_nulls,
+)
 
 
 def answer_join_calls_on_their_side(block: exp.Select, names: Names) -> None:
     """Rewrite the ON of `block`'s joins that still hold calls."""
+    if not any(has_call_in_scope(condition) for condition in join_conditions(block)):
+        return
     before = block.copy()
-    for position, join in enumerate(block.args.get("joins") or []):
+    for position, join in enumerate(block.args["joins"]):
         calls = list(calls_in_scope(join.args.get("on")))
         calls_before = list(calls_in_scope(before.args["joins"][position].args.get("on")))
         for call, call_before in zip(calls, calls_before, strict=True):

@@ -22,7 +22,7 @@ from outcrop.planner.blocks import (
     set_condition,
     upper_clauses,
 )
-from outcrop.planner.guards import guard_of
+from outcrop.planner.guards import is_guarded
 from outcrop.planner.model_call import calls_in_scope, has_call_in_scope
 
 
@@ -65,7 +65,7 @@ def _split_off(
     set_condition(block, "where", rest)
     split.lower("from_", "joins", "laterals", "pivots", "sample")
     set_condition(split.inner, "where", first)
-    asked = {c for part in first for c in calls_in_scope(part) if guard_of(c, part) is None}
+    asked = {c for part in first for c in calls_in_scope(part) if not is_guarded(c, part)}
     asked_again = (c for part in upper_clauses(block) for c in calls_in_scope(part) if c in asked)
     split.lower_expressions(asked_again, "v")
     split.finish()
