@@ -175,7 +175,8 @@ _ALL_SETTINGS = (
         "outcrop.max_tokens_default",
         512,
         _parse_positive,
-        "The limit of an answer, in tokens, where neither the model nor the call sets one.",
+        "The most tokens that an answer may have where neither the model nor the call sets a limit; "
+        "less is reserved where answers turn out to be shorter.",
     ),
     Setting(
         "outcrop.request_timeout",

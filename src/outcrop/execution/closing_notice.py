@@ -27,6 +27,8 @@ def closing_notice(summary: Summary, failures: Failures) -> Notice:
         parts.insert(
             3, f"{_count(summary.possibly_paid, 'request')} possibly paid without an answer"
         )
+    if summary.asked_again:
+        parts.insert(3, f"{summary.asked_again:,} asked again for a longer answer")
     if summary.truncated:
         parts.insert(3, f"{_count(summary.truncated, 'answer')} cut at the token limit")
     return Notice("NOTICE", ", ".join(parts), hint=_hint(summary))

@@ -33,7 +33,7 @@ from outcrop.inference.records import Answer, CallStatus, NewAnswer, NewCall
 from outcrop.inference.reservation import StatementBudgets
 from outcrop.inference.sender import Channel, Sender, Tally, Waits
 from outcrop.inference.spending import Spending
-from outcrop.providers.base import Completion, TokenUsage
+from outcrop.providers.base import Completion
 from outcrop.providers.prompt_caching import PromptCaching
 
 logger = logging.getLogger("outcrop.inference")
@@ -294,14 +294,14 @@ class Dispatcher:
                 runtime.clock,
                 runtime.random,
                 self._waits,
+                self.account.statement.model,
             )
         return sender
 
     async def _answered(
         self, flight: Flight, tally: Tally, sender: Sender, completion: Completion
     ) -> None:
-        usage, price = completion.usage, sender.price
-        cost_usd = sender.cost_usd(usage)
+        usage, price = tally.usage, sender.price
         answer = NewAnswer(
             completion.response,
             len(flight.invocation.body),
@@ -310,7 +310,7 @@ class Dispatcher:
             self.account.statement.query_id,
             completion.text,
         )
-        call = self._call(flight, tally, CallStatus.ANSWERED, usage, cost_usd, answer=answer)
+        call = self._call(flight, tally, CallStatus.ANSWERED, answer=answer)
         if not await self._is_stored(flight, call):
             return
         response, fingerprint = completion.response, flight.fingerprint
@@ -321,7 +321,8 @@ class Dispatcher:
                 is_payer_served = True
                 self._put(Outcome(fingerprint, response, None, False, usage))
             else:
-                waiter.share(fingerprint, Answer(response, usage, cost_usd, answer.query_id))
+                paid = Answer(response, usage, tally.cost_usd, answer.query_id)
+                waiter.share(fingerprint, paid)
 
     async def _failed(self, flight: Flight, tally: Tally, error: Error) -> None:
         status = CallStatus.POSSIBLY_PAID if tally.possibly_paid else CallStatus.FAILED
@@ -361,8 +362,6 @@ class Dispatcher:
         flight: Flight,
         tally: Tally,
         status: CallStatus,
-        usage: TokenUsage | None = None,
-        cost_usd: float | None = None,
         *,
         answer: NewAnswer | None = None,
         error: Error | None = None,
@@ -378,8 +377,8 @@ class Dispatcher:
             throttles=tally.throttles,
             retries=tally.retries,
             possibly_paid=tally.possibly_paid,
-            usage=usage,
-            cost_usd=cost_usd,
+            usage=tally.usage,
+            cost_usd=tally.cost_usd,
             started_at=tally.started_at,
             duration_ms=round(duration_s * 1_000),
             error_code=_code_of(error),

@@ -30,6 +30,7 @@ from outcrop.inference.dispatcher import Runtime
 from outcrop.inference.flights import FlightTable
 from outcrop.inference.journal import Journal
 from outcrop.inference.limiter import Limiter, LimiterState
+from outcrop.inference.output_limit import LENGTHS_MAX, OutputLimits
 from outcrop.inference.policy import CallPolicy, Outcome
 from outcrop.inference.prices import Price, Prices
 from outcrop.inference.records import LearnedLimits, StatementOutcome
@@ -241,8 +242,16 @@ class Gateway:
                 burndown_of(model_id),
                 self._prompt_caching(provider_name, model_id),
                 WarmPrefixes(self._clock),
+                None if provider.lets_wait else self._output_limits(provider_name, model_id),
             )
         return channel
+
+    def _output_limits(self, provider_name: str, model_id: str) -> OutputLimits:
+        """Return the limits of a model's answers that are learned from the journal."""
+        journal = self._runtime.journal
+        return OutputLimits(
+            lambda model: journal.output_lengths(provider_name, model_id, model, LENGTHS_MAX)
+        )
 
     def _prompt_caching(self, provider_name: str, model_id: str) -> PromptCaching | None:
         """Return how a model caches prompts, None where it does not; from any thread."""

@@ -35,8 +35,9 @@ def canonical_json(value: object) -> str:
 class Invocation:
     """One request to a model, ready to be sent.
 
-    `body` is canonical JSON (see `ProviderRequest.body`). `max_tokens_default` is what the runtime
-    sends as the limit of the answer where the user set none; it is no part of the identity.
+    `body` is canonical JSON (see `ProviderRequest.body`). `max_tokens_default` is the most that the
+    runtime sends as the limit of the answer where the user set none; the limit that it sends is no
+    part of the identity.
     `salt` keeps invocations apart that must not share an answer (VOLATILITY VOLATILE). `members` is
     what `body` is the text of, where whoever made it still has it at hand. `shared_ends` says how
     far the text begins as that of other invocations does, in characters, the shortest first; 0 is
@@ -51,6 +52,14 @@ class Invocation:
     salt: str = ""
     members: JsonObject | None = field(default=None, compare=False, repr=False)
     shared_ends: tuple[int, ...] = field(default=(), compare=False)
+
+    @property
+    def output_tokens_default(self) -> int | None:
+        """The limit of the answer, where the runtime may choose a lower one; else None."""
+        if self.request_type is RequestType.RAW:
+            return None
+        is_set = "maxTokens" in (self._members().get("inferenceConfig") or {})
+        return None if is_set else self.max_tokens_default
 
     @cached_property
     def fingerprint(self) -> bytes:
@@ -74,15 +83,19 @@ class Invocation:
             for end in self.shared_ends
         )
 
-    def to_request(self, timeout_s: float, *, is_marked: bool = False) -> ProviderRequest:
+    def to_request(
+        self, timeout_s: float, *, is_marked: bool = False, output_tokens_max: int | None = None
+    ) -> ProviderRequest:
         """Return the request that is sent: the body, completed by the runtime's own choices.
 
-        `is_marked` puts marks for the provider's prompt cache where shared starts end.
+        `is_marked` puts marks for the provider's prompt cache where shared starts end;
+        `output_tokens_max` takes the place of `max_tokens_default`.
         """
         body = self._members()
-        if self.request_type is RequestType.UNIFIED and self.max_tokens_default is not None:
+        tokens_max = output_tokens_max or self.max_tokens_default
+        if self.request_type is RequestType.UNIFIED and tokens_max is not None:
             config = dict(body.get("inferenceConfig") or {})
-            config.setdefault("maxTokens", self.max_tokens_default)
+            config.setdefault("maxTokens", tokens_max)
             body = {**body, "inferenceConfig": config}
         if is_marked and self.shared_ends:
             body = with_cache_points(body, self.shared_ends)

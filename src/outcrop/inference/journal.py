@@ -192,6 +192,14 @@ class Journal:
         rows = self._read(journal_sql.SELECT_USAGE, (provider, model_id))
         return TokenHistory(*rows[0]) if rows else None
 
+    def output_lengths(self, provider: str, model_id: str, model: str, count: int) -> list[int]:
+        """Return how many tokens the last answers to an external model had, at most `count`.
+
+        They are in their order. Of calls that are long ago nothing is known here.
+        """
+        parameters = (provider, model_id, model, count)
+        return [n for (n,) in reversed(self._read(journal_sql.SELECT_OUTPUT_LENGTHS, parameters))]
+
     def call_speed(self, provider: str, model_id: str) -> CallSpeed | None:
         """Return how fast the model answered lately, or None before its first answer."""
         rows = self._read(journal_sql.SELECT_SPEED, (provider, model_id))

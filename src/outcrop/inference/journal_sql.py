@@ -122,6 +122,14 @@ WHERE call_id > (SELECT coalesce(max(call_id), 0) - 10000 FROM call)
   AND provider = ? AND model_id = ? AND status = 'answered'
 GROUP BY statement_id ORDER BY statement_id DESC LIMIT 8
 """
+# The newest first.
+SELECT_OUTPUT_LENGTHS = """
+SELECT c.output_tokens FROM call AS c JOIN statement AS s USING (statement_id)
+WHERE call_id > (SELECT coalesce(max(call_id), 0) - 10000 FROM call)
+  AND provider = ? AND model_id = ? AND s.model = ? AND status = 'answered'
+  AND c.output_tokens IS NOT NULL
+ORDER BY call_id DESC LIMIT ?
+"""
 SELECT_CALLS = """
 SELECT call_id, query_id, fingerprint, user_name, model, function, provider, model_id, status,
   c.attempts, c.throttles, c.retries, c.possibly_paid, c.input_tokens, c.output_tokens, c.cost_usd,

@@ -50,6 +50,7 @@ class Counts:
     invocations, `attempts` the requests for them; `cached_tokens` of `input_tokens` were read from
     the provider's prompt cache; `unusable` answers came and hold no value, and
     `unasked` rows were such that nothing could be asked of them;
+    `asked_again` answers were cut at a limit that the runtime chose, and asked for again;
     `in_flight` is what the provider works on now; `repeated` were asked before in this statement,
     which has paid for their answers.
     """
@@ -67,6 +68,7 @@ class Counts:
     throttles: int = 0
     retries: int = 0
     possibly_paid: int = 0
+    asked_again: int = 0
     truncated: int = 0
     in_flight: int = 0
     input_tokens: int = 0
@@ -133,6 +135,7 @@ class Summary:
     throttles: int
     retries: int
     truncated: int
+    asked_again: int
     possibly_paid: int
     input_tokens: int
     cached_tokens: int
@@ -219,6 +222,11 @@ class Meter:
                 self._counts.cached_tokens += usage.cache_read_tokens
                 self._counts.output_tokens += usage.output_tokens
 
+    def asked_again(self) -> None:
+        """An answer was cut, and paid for, and is asked for again with a larger limit."""
+        with self._lock:
+            self._counts.asked_again += 1
+
     def answered(self, response: JsonObject) -> None:
         """An answer is on disk and released."""
         with self._lock:
@@ -291,6 +299,7 @@ def summary_of(counts: Counts, outcome: StatementOutcome, elapsed_s: float) -> S
         throttles=counts.throttles,
         retries=counts.retries,
         truncated=counts.truncated,
+        asked_again=counts.asked_again,
         possibly_paid=counts.possibly_paid,
         input_tokens=counts.input_tokens,
         cached_tokens=counts.cached_tokens,

@@ -19,7 +19,7 @@ class CallStatus(StrEnum):
     POSSIBLY_PAID: without an answer, after a request whose answer may have been lost on the way.
     UNUSABLE: no call of its own, but what a statement met: an answer that holds no value for its
     row (it is blocked, empty, not of the declared type), or a row that no request can be made of.
-    CANCELED: the statement stopped between two attempts, all of which were refused.
+    CANCELED: the statement stopped between two attempts, all of which were refused, or cut short.
     """
 
     ANSWERED = "answered"

@@ -13,7 +13,8 @@ from outcrop.inference.budget import pico_of
 from outcrop.inference.clock import Clock
 from outcrop.inference.invocation import Invocation
 from outcrop.inference.limiter import Limiter, Permit, Wait
-from outcrop.inference.meter import Meter
+from outcrop.inference.meter import Meter, is_truncated
+from outcrop.inference.output_limit import OutputLimits
 from outcrop.inference.policy import CallPolicy
 from outcrop.inference.prices import Price
 from outcrop.inference.records import Payment
@@ -33,7 +34,8 @@ _MUCH = TokenUsage(10**6, 10**6, 10**6, 10**6)
 class Channel:
     """The way to one model: what all statements that ask it share.
 
-    `burndown` is what an output token is worth of the quota of tokens.
+    `burndown` is what an output token is worth of the quota of tokens. `output_limits` are None
+    where the provider has no quotas, so that a lower limit of an answer would gain nothing.
     """
 
     provider: Provider
@@ -42,11 +44,15 @@ class Channel:
     burndown: int
     caching: PromptCaching | None
     warm: WarmPrefixes
+    output_limits: OutputLimits | None
 
 
 @dataclass(slots=True)
 class Tally:
-    """What the sending of one invocation took."""
+    """What the sending of one invocation took.
+
+    `usage` and `cost_usd` are of all its answers: also of one that was cut, and asked for again.
+    """
 
     started_at: float
     started_s: float
@@ -54,7 +60,16 @@ class Tally:
     throttles: int = 0
     retries: int = 0
     possibly_paid: int = 0
+    usage: TokenUsage | None = None
+    cost_usd: float | None = None
     payments: list[Payment] = field(default_factory=list)
+
+    def paid(self, usage: TokenUsage | None, cost_usd: float | None) -> None:
+        """An answer came; the sums are of what is known."""
+        if usage is not None:
+            self.usage = usage if self.usage is None else self.usage.plus(usage)
+        if cost_usd is not None:
+            self.cost_usd = cost_usd + (self.cost_usd or 0.0)
 
 
 class Waits:
@@ -83,7 +98,7 @@ class Waits:
 
 
 class Sender:
-    """Sends the invocations of one statement to one model."""
+    """Sends what one statement asks of one model through `model`, the external model's name."""
 
     def __init__(
         self,
@@ -94,8 +109,11 @@ class Sender:
         clock: Clock,
         random: Random,
         waits: Waits,
+        model: str,
     ) -> None:
+        limits = channel.output_limits
         self._channel = channel
+        self._output_limit = None if limits is None else limits.of(model)
         self._policy = policy
         self._retry_policy = RetryPolicy(timeout_s=policy.retry_timeout_s)
         self._budgets = budgets
@@ -122,11 +140,34 @@ class Sender:
     async def send(self, invocation: Invocation, tally: Tally) -> Completion:
         """Return the answer. Raises the ProviderError of the last attempt, or BudgetExceeded.
 
-        `tally` is kept up to date, so that it is true however this ends.
+        `tally` is kept up to date, so that it is true however this ends. An answer that was cut at
+        a limit of the runtime's own choice is asked for again, under the default.
         """
+        limit, default = self._output_limit, invocation.output_tokens_default
+        if limit is None or default is None:
+            return await self._send(invocation, None, tally)
+        chosen = limit.choose(default)
+        completion = await self._send(invocation, chosen, tally)
+        if chosen < default and is_truncated(completion.response):
+            self._meter.asked_again()
+            limit.asking_again()
+            try:
+                completion = await self._send(invocation, default, tally)
+            finally:
+                limit.ended_asking_again()
+        if completion.usage is not None:
+            limit.answered(completion.usage.output_tokens)
+        return completion
+
+    async def _send(
+        self, invocation: Invocation, output_tokens: int | None, tally: Tally
+    ) -> Completion:
+        """Send the invocation, with this limit of its answer, until it is answered or given up."""
         caching = self._channel.caching
         request = invocation.to_request(
-            self._policy.request_timeout_s, is_marked=caching is not None and caching.marks_max > 0
+            self._policy.request_timeout_s,
+            is_marked=caching is not None and caching.marks_max > 0,
+            output_tokens_max=output_tokens,
         )
         prefixes = invocation.shared_prefixes()
         cost_max_pico = self._cost_max_pico(invocation, request)
@@ -208,6 +249,7 @@ class Sender:
         cost_usd = self.cost_usd(completion.usage)
         _settle(reservation, tally, cost_usd)
         self._meter.paid(completion.usage, cost_usd)
+        tally.paid(completion.usage, cost_usd)
         return completion
 
     async def _permit(self, reservation: Reservation, tokens: float) -> Permit:

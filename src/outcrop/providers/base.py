@@ -51,6 +51,15 @@ class TokenUsage:
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
 
+    def plus(self, other: TokenUsage) -> TokenUsage:
+        """Return the sum of both."""
+        return TokenUsage(
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.cache_read_tokens + other.cache_read_tokens,
+            self.cache_write_tokens + other.cache_write_tokens,
+        )
+
     @property
     def all_input_tokens(self) -> int:
         """What the model was given to read, from the prompt cache or not."""

@@ -22,6 +22,7 @@ SUMMARY = Summary(
     throttles=0,
     retries=0,
     truncated=0,
+    asked_again=0,
     possibly_paid=0,
     input_tokens=1_200,
     cached_tokens=0,
@@ -97,3 +98,11 @@ def test_answers_that_were_cut_are_counted_with_a_remedy() -> None:
     notice = closing_notice(replace(SUMMARY, truncated=2), Failures())
     assert "0 failed, 2 answers cut at the token limit, 1,200 tokens in" in notice.message
     assert "MAX_TOKENS" in str(notice.hint)
+
+
+def test_answers_that_were_asked_for_again_are_counted() -> None:
+    text = _text(replace(SUMMARY, asked_again=3, truncated=1))
+    assert (
+        "0 failed, 1 answer cut at the token limit, 3 asked again for a longer answer, "
+        "1,200 tokens in" in text
+    )

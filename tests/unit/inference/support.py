@@ -198,7 +198,8 @@ def house(
     concurrency_max: int | None = None,
     budgets: Sequence[BudgetConfig] = (),
 ) -> Iterator[House]:
-    provider = InMemoryProvider(behavior, concurrency_max=concurrency_max)
+    provider: InMemoryProvider | None = None,
+    provider = provider or InMemoryProvider(behavior, concurrency_max=concurrency_max)
 
     def build(name: str) -> Provider:
         assert name == PROVIDER
