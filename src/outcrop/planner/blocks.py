@@ -73,14 +73,19 @@ def is_true(condition: exp.Expr) -> bool:
     return isinstance(condition, exp.Boolean) and bool(condition.this)
 
 
+def sources(block: exp.Select) -> list[exp.Expr]:
+    """Return the relations that a block reads, in their order."""
+    found: list[exp.Expr] = []
+    if from_ := block.args.get("from_"):
+        found.append(from_.this)
+    found += [join.this for join in block.args.get("joins") or []]
+    found += list(block.args.get("laterals") or [])
+    return found
+
+
 def source_names(block: exp.Select) -> set[str]:
     """Return the names by which a block's own columns are qualified."""
-    sources: list[exp.Expr] = []
-    if from_ := block.args.get("from_"):
-        sources.append(from_.this)
-    sources += [join.this for join in block.args.get("joins") or []]
-    sources += list(block.args.get("laterals") or [])
-    return {source.alias_or_name for source in sources}
+    return {source.alias_or_name for source in sources(block)}
 
 
 def own_columns(node: exp.Expr, names: set[str]) -> Iterator[exp.Column]:
@@ -97,6 +102,18 @@ def own_columns(node: exp.Expr, names: set[str]) -> Iterator[exp.Column]:
         names = names - source_names(node)
     for child in node.iter_expressions():
         yield from own_columns(child, names)
+
+
+def rename_sources(block: exp.Select, parts: Sequence[exp.Expr], names: Names) -> None:
+    """Give the sources of a block fresh names, in it and in `parts`, which read them as it does."""
+    for source in sources(block):
+        name, fresh = source.alias_or_name, names.fresh("w")
+        for part in (*block.iter_expressions(), *parts):
+            for column in own_columns(part, {name}):
+                column.set("table", exp.to_identifier(fresh, quoted=True))
+        alias = source.args.get("alias") or exp.TableAlias()
+        alias.set("this", exp.to_identifier(fresh, quoted=True))
+        source.set("alias", alias)
 
 
 def is_aggregated(block: exp.Select) -> bool:

@@ -14,7 +14,9 @@ SELECT t.i FROM t LEFT JOIN (SELECT DISTINCT u.i AS _k2, u.b AS _k3 FROM u WHERE
 
 -- A name that means another table within.
 SELECT t.i FROM t JOIN u ON t.i = u.i WHERE EXISTS (SELECT 1 FROM u WHERE u.i = t.i AND f(u.b) = 'x');
-SELECT t.i FROM t JOIN u ON t.i = u.i LEFT JOIN (SELECT DISTINCT u.i AS _k2 FROM u WHERE f(u.b) = 'x') AS _s1 ON _s1._k2 = t.i WHERE NOT _s1._k2 IS NULL;
+SELECT t.i FROM t JOIN u ON t.i = u.i LEFT JOIN (SELECT DISTINCT u.i AS _k2 FROM u WHERE f(u.b) =
+'x' AND EXISTS(SELECT 1 AS one FROM t AS _w3 JOIN u AS _w4 ON _w3.i = _w4.i WHERE u.i = _w3.i)) AS
+_s1 ON _s1._k2 = t.i WHERE NOT _s1._k2 IS NULL;
 
 -- IN, where unknown is as good as false.
 SELECT i FROM t WHERE p IN (SELECT f(u.b) FROM u WHERE u.i = t.i);
@@ -66,8 +68,38 @@ UNCHANGED;
 SELECT t.i FROM t WHERE t.q = 'x' AND t.i IN (SELECT u.i FROM u WHERE f(u.b) = 'x');
 SELECT t.i FROM t WHERE t.q = 'x' AND t.i IN (SELECT u.i FROM u WHERE f(u.b) = 'x' AND EXISTS(SELECT 1 AS one FROM t WHERE t.q = 'x' AND u.i = t.i));
 
--- Not where NULL among its rows is another answer, where it is cut, nor where an answer is compared.
+SELECT t.i FROM t WHERE t.p IN (SELECT t.q FROM t WHERE f(t.p) = 'x');
+SELECT t.i FROM t WHERE t.p IN (SELECT t.q FROM t WHERE f(t.p) = 'x' AND EXISTS(SELECT 1 AS one FROM
+t AS _w1 WHERE t.q = _w1.p));
+
+-- Where unknown is another answer than false: with the NULLs.
 SELECT t.i FROM t WHERE NOT t.i IN (SELECT u.i FROM u WHERE f(u.b) = 'x');
+SELECT t.i FROM t WHERE NOT t.i IN (SELECT u.i FROM u WHERE f(u.b) = 'x' AND (EXISTS(SELECT 1 AS one
+FROM t WHERE u.i = t.i) OR u.i IS NULL OR EXISTS(SELECT 1 AS one FROM t WHERE t.i IS NULL)));
+
+SELECT t.i FROM t WHERE t.i > 2 AND NOT t.p IN (SELECT t.q FROM t WHERE f(t.p) = 'y');
+SELECT t.i FROM t WHERE t.i > 2 AND NOT t.p IN (SELECT t.q FROM t WHERE f(t.p) = 'y' AND
+(EXISTS(SELECT 1 AS one FROM t AS _w1 WHERE _w1.i > 2 AND t.q = _w1.p) OR t.q IS NULL OR
+EXISTS(SELECT 1 AS one FROM t AS _w1 WHERE _w1.i > 2 AND _w1.p IS NULL)));
+
+SELECT t.i, t.p IN (SELECT u.b FROM u WHERE f(u.b) = 'x') AS c FROM t;
+SELECT t.i, t.p IN (SELECT u.b FROM u WHERE f(u.b) = 'x' AND (EXISTS(SELECT 1 AS one FROM t WHERE
+u.b = t.p) OR u.b IS NULL OR EXISTS(SELECT 1 AS one FROM t WHERE t.p IS NULL))) AS c FROM t;
+
+SELECT t.i FROM t WHERE t.p IN (SELECT u.b FROM u WHERE f(u.b) = 'x') OR t.i = 7;
+SELECT t.i FROM t WHERE t.p IN (SELECT u.b FROM u WHERE f(u.b) = 'x' AND (EXISTS(SELECT 1 AS one
+FROM t WHERE u.b = t.p) OR u.b IS NULL OR EXISTS(SELECT 1 AS one FROM t WHERE t.p IS NULL))) OR t.i
+= 7;
+
+-- Not what is compared by lot, not where it is cut, nor where an answer is compared.
+SELECT t.i FROM t WHERE t.i + random() > 0 AND t.i IN (SELECT u.i FROM u WHERE f(u.b) = 'x');
+SELECT t.i FROM t WHERE t.i + RANDOM() > 0 AND t.i IN (SELECT u.i FROM u WHERE f(u.b) = 'x' AND
+EXISTS(SELECT 1 AS one FROM t WHERE u.i = t.i));
+
+SELECT t.i, RANK() OVER (ORDER BY t.i) IN (SELECT u.i FROM u WHERE f(u.b) = 'x') AS c FROM t;
+UNCHANGED;
+
+SELECT t.i FROM t WHERE t.i - 100 * random() IN (SELECT u.i FROM u WHERE f(u.b) = 'x') AND t.i < 0;
 UNCHANGED;
 
 SELECT t.i FROM t WHERE t.i IN (SELECT u.i FROM u WHERE f(u.b) = 'x' ORDER BY u.i LIMIT 1);

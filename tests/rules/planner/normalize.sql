@@ -37,11 +37,13 @@ _q1.i FROM (SELECT _q1.i, f(_q1.b) AS _y3 FROM (SELECT u.i, u.b FROM u WHERE EXI
 FROM t WHERE t.i = u.i)) AS _q1) AS _q1 WHERE _q1._y3 = 'x')) AS _q2) AS _q2 WHERE _q2._y4 = 'y';
 
 SELECT i IN (SELECT i FROM u WHERE f(b) = 'x') OR g(q) = 'y' AS c FROM t;
-SELECT _q2.i IN (SELECT _q1.i FROM (SELECT _q1.i, f(_q1.b) AS _y3 FROM (SELECT u.i, u.b FROM u) AS
-_q1) AS _q1 WHERE _q1._y3 = 'x') OR _q2._y4 = 'y' AS c FROM (SELECT _q2.i, CASE WHEN NOT
-COALESCE(_q2.i IN (SELECT _q1.i FROM (SELECT _q1.i, f(_q1.b) AS _y3 FROM (SELECT u.i, u.b FROM u) AS
-_q1) AS _q1 WHERE _q1._y3 = 'x'), FALSE) THEN g(_q2.q) END AS _y4 FROM (SELECT t.i, t.q FROM t) AS
-_q2) AS _q2;
+SELECT _q2.i IN (SELECT _q1.i FROM (SELECT _q1.i, f(_q1.b) AS _y3 FROM (SELECT u.i, u.b FROM u WHERE
+EXISTS(SELECT 1 AS one FROM t WHERE t.i = u.i) OR EXISTS(SELECT 1 AS one FROM t WHERE t.i IS NULL)
+OR u.i IS NULL) AS _q1) AS _q1 WHERE _q1._y3 = 'x') OR _q2._y4 = 'y' AS c FROM (SELECT _q2.i, CASE
+WHEN NOT COALESCE(_q2.i IN (SELECT _q1.i FROM (SELECT _q1.i, f(_q1.b) AS _y3 FROM (SELECT u.i, u.b
+FROM u WHERE EXISTS(SELECT 1 AS one FROM t WHERE t.i = u.i) OR EXISTS(SELECT 1 AS one FROM t WHERE
+t.i IS NULL) OR u.i IS NULL) AS _q1) AS _q1 WHERE _q1._y3 = 'x'), FALSE) THEN g(_q2.q) END AS _y4
+FROM (SELECT t.i, t.q FROM t) AS _q2) AS _q2;
 
 -- A scalar subquery.
 SELECT i, (SELECT MAX(f(b)) FROM u) AS m FROM t ORDER BY i;

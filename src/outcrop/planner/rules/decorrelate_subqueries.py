@@ -10,8 +10,9 @@ The subquery is grouped by what it compares with the query around it; the EXISTS
 from asking about rows that nobody around wants. It fires on EXISTS, on IN where WHERE requires it,
 and on a scalar subquery that aggregates, which gives what it has for no rows (0 for COUNT) where
 there is no group. An IN that does not refer to the query around stays, and is told in the same way
-which rows are wanted. Does not fire unless each reference to the query around is one side of an
-equality that WHERE requires; what is left is refused.
+which rows are wanted; where unknown is not as good as false, as in NOT IN, these are the NULLs as
+well, and all rows if a NULL is compared with them. Does not fire unless each reference to the query
+around is one side of an equality that WHERE requires; what is left is refused.
 """
 
 from __future__ import annotations
@@ -25,10 +26,12 @@ from outcrop.planner.blocks import (
     Names,
     blocks,
     conjuncts,
+    has_random,
     is_aggregated,
     own_aggregates,
     own_columns,
     own_windows,
+    rename_sources,
     set_condition,
     source_names,
 )
@@ -67,8 +70,7 @@ def _decorrelate(inner: exp.Select, names: Names) -> None:
     if isinstance(holder, exp.Subquery) and isinstance(holder.parent, exp.In):
         holder = holder.parent
     assert holder is not None
-    if isinstance(holder, exp.In) and not _is_required(holder, block):
-        return
+    is_unknown_as_false = not isinstance(holder, exp.In) or _is_required(holder, block)
     compared = _compared(holder, inner)
     found = _correlation(block, inner, compared)
     if found is None or not stands_before_groups(holder, block):
@@ -76,39 +78,42 @@ def _decorrelate(inner: exp.Select, names: Names) -> None:
     if isinstance(holder, exp.Exists | exp.In):
         if is_aggregated(inner):
             return
-        if found.is_correlated:
+        if not found.is_correlated:
+            wanted = _wanted(found, names, with_nulls=not is_unknown_as_false)
+            set_condition(inner, "where", [*conjuncts(inner.args.get("where")), *wanted])
+        elif is_unknown_as_false:
             _join_existence(found, holder, names)
-        else:
-            set_condition(inner, "where", [*conjuncts(inner.args.get("where")), *_wanted(found)])
     elif isinstance(holder, exp.Subquery) and is_scalar(holder):
         _join_value(found, holder, names)
 
 
-def _compared(holder: exp.Expr, inner: exp.Select) -> list[exp.Expr]:
-    """Return IN as the equality that it is."""
+def _compared(holder: exp.Expr, inner: exp.Select) -> list[tuple[exp.Expr, exp.Expr]]:
+    """Return the sides of the equality that IN is, inner one first."""
     if not isinstance(holder, exp.In) or len(inner.expressions) != 1:
         return []
-    return [exp.EQ(this=inner.expressions[0].unalias().copy(), expression=holder.this.copy())]
+    return [(inner.expressions[0].unalias().copy(), holder.this.copy())]
 
 
 def _correlation(
-    block: exp.Select, inner: exp.Select, compared: Sequence[exp.Expr]
+    block: exp.Select, inner: exp.Select, compared: Sequence[tuple[exp.Expr, exp.Expr]]
 ) -> _Correlation | None:
     """Return how `inner` depends on `block`, or is compared; None: not, or in another way."""
     around = source_names(block) - source_names(inner)
     keys: list[tuple[exp.Expr, exp.Expr]] = []
     rest: list[exp.Expr] = []
-    is_correlated = False
-    for part in (*conjuncts(inner.args.get("where")), *compared):
-        is_compared = any(part is other for other in compared)
-        sides = _sides(part, inner, around, is_compared=is_compared)
-        is_correlated |= _reads(part, around) and not is_compared
+    for part in conjuncts(inner.args.get("where")):
+        sides = _sides(part, inner, around)
         if sides is not None:
             keys.append(sides)
         elif reads_others(part, inner):
             return None
         else:
             rest.append(part)
+    is_correlated = any(_reads(part, around) for part in conjuncts(inner.args.get("where")))
+    for item, needle in compared:
+        if not _is_comparable(item, needle, block, inner):
+            return None
+        keys.append((item, needle))
     others = [part for key, part in inner.args.items() if key != "where" and part is not None]
     parts = [p for part in others for p in (part if isinstance(part, list) else [part])]
     if not keys or any(isinstance(p, exp.Expr) and reads_others(p, inner) for p in parts):
@@ -116,18 +121,24 @@ def _correlation(
     return _Correlation(block, inner, tuple(keys), tuple(rest), is_correlated)
 
 
-def _sides(
-    part: exp.Expr, inner: exp.Select, around: set[str], *, is_compared: bool
-) -> tuple[exp.Expr, exp.Expr] | None:
+def _sides(part: exp.Expr, inner: exp.Select, around: set[str]) -> tuple[exp.Expr, exp.Expr] | None:
     """Return the sides of an equality of the subquery and the query around it, inner one first."""
     if not isinstance(part, exp.EQ) or part.find(exp.Query) is not None:
         return None
     for own, other in ((part.this, part.expression), (part.expression, part.this)):
         is_own = not reads_others(own, inner) and own.find(exp.Column) is not None
         tables = {column.table for column in other.find_all(exp.Column)}
-        if is_own and tables <= around and (tables or is_compared):
+        if is_own and tables and tables <= around:
             return own, other
     return None
+
+
+def _is_comparable(item: exp.Expr, needle: exp.Expr, block: exp.Select, inner: exp.Select) -> bool:
+    """Tell whether the sides of an IN take what they compare from a block each."""
+    if item.find(exp.Query) is not None or needle.find(exp.Query) is not None:
+        return False
+    is_own = not reads_others(item, inner) and item.find(exp.Column) is not None
+    return is_own and not reads_others(needle, block) and not own_windows(needle)
 
 
 def _reads(part: exp.Expr, tables: set[str]) -> bool:
@@ -213,7 +224,7 @@ def _group(found: _Correlation, names: Names) -> tuple[exp.Select, list[exp.Colu
     alias = names.fresh("s")
     side = found.inner.copy()
     keys = [names.fresh("k") for _ in found.keys]
-    wanted = _wanted(found)
+    wanted = _wanted(found, names)
     set_condition(side, "where", [part.copy() for part in (*found.rest, *wanted)])
     side.set("order", None)
     side.set(
@@ -231,30 +242,44 @@ def _group(found: _Correlation, names: Names) -> tuple[exp.Select, list[exp.Colu
     return side, columns
 
 
-def _wanted(found: _Correlation) -> list[exp.Expr]:
+def _wanted(found: _Correlation, names: Names, *, with_nulls: bool = False) -> list[exp.Expr]:
     """Return the condition that a row of the subquery is wanted around it, if it is cheap to know.
 
-    Nothing where a name would mean something else within.
+    `with_nulls` is for a comparison by which NULL is told from FALSE.
     """
     around = exp.Select(expressions=[exp.alias_(exp.Literal.number(1), "one", quoted=True)])
     for key in ("from_", "joins", "laterals"):
         if (value := found.block.copy().args.get(key)) is not None:
             around.set(key, value)
     around.set("joins", [j for j in around.args.get("joins") or [] if not j.meta.get(ADDED)])
-    matches: list[exp.Expr] = [
+    matches = [
         exp.EQ(this=inner.copy(), expression=outer.copy())
         for inner, outer in found.keys
-        if not has_call(inner) and not has_call(outer)
+        if not any(has_call(side) or has_random(side) for side in (inner, outer))
     ]
-    if not matches or has_call(around) or source_names(around) & source_names(found.inner):
+    if not matches or has_call(around) or has_random(around):
         return []
     cheap = [
         part.copy()
         for part in conjuncts(found.block.args.get("where"))
-        if not has_call(part) and part.find(exp.Query) is None and not reads_others(part, around)
+        if not has_call(part) and not has_random(part)
+        if part.find(exp.Query) is None and not reads_others(part, around)
     ]
-    set_condition(around, "where", [*cheap, *matches])
-    return [exp.Exists(this=around)]
+    if source_names(around) & source_names(found.inner):
+        rename_sources(around, [*cheap, *(match.expression for match in matches)], names)
+    is_found = _is_there(around, [*cheap, *matches])
+    if not with_nulls:
+        return [is_found]
+    [match] = matches
+    is_compared = _is_there(around, [*cheap, exp.Is(this=match.expression, expression=exp.null())])
+    return [exp.or_(is_found, exp.Is(this=match.this, expression=exp.null()), is_compared)]
+
+
+def _is_there(around: exp.Select, conditions: Sequence[exp.Expr]) -> exp.Expr:
+    """Return the condition that a block has a row for which `conditions` hold."""
+    block = around.copy()
+    set_condition(block, "where", [condition.copy() for condition in conditions])
+    return exp.Exists(this=block)
 
 
 def _join(found: _Correlation, side: exp.Select, columns: list[exp.Column]) -> None:

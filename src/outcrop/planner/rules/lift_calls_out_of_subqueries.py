@@ -34,6 +34,7 @@ from outcrop.planner.blocks import (
     join_conditions,
     own_columns,
     set_condition,
+    sources,
     upper_clauses,
 )
 from outcrop.planner.model_call import calls_in_scope, has_call_in_scope, is_null_of_nulls
@@ -45,18 +46,12 @@ def lift_calls_out_of_subqueries(query: exp.Query) -> exp.Query:
     """Return `query` with the calls of its derived tables in the blocks around them."""
     names = Names.beside(query)
     for block in blocks(query):
-        for source in _sources(block):
+        for source in sources(block):
             if isinstance(source, exp.Subquery) and _is_plain_subquery(source):
                 is_extended = is_null_extended(block, source)
                 _lift_predicates(block, source, names, is_extended=is_extended)
                 _lift_projections(block, source, names, is_extended=is_extended)
     return query
-
-
-def _sources(block: exp.Select) -> list[exp.Expr]:
-    from_ = block.args.get("from_")
-    joins: list[exp.Join] = block.args.get("joins") or []
-    return [from_.this, *(join.this for join in joins)] if from_ is not None else []
 
 
 def _is_plain_subquery(source: exp.Subquery) -> bool:
