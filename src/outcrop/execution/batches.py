@@ -8,6 +8,7 @@ from typing import Protocol
 
 from outcrop.engines.base import EngineSession
 from outcrop.execution.order_choice import OrderChoice, Spent
+from outcrop.execution.stored_rows import count_rows
 from outcrop.planner.plan import (
     BatchOrder,
     FilterInBatches,
@@ -67,7 +68,7 @@ class BatchRun:
 
         Yield after each how many have passed: they are in the stage's relation, in their order.
         """
-        rows_total = self._count(self._stage.source)
+        rows_total = count_rows(self._engine, self._stage.source)
         wanted = self._stage.rows_wanted
         choice = OrderChoice(len(self._stage.orders), rows_total)
         while True:
@@ -106,10 +107,6 @@ class BatchRun:
             self._passed += self._engine.execute(f'INSERT INTO "{stage.relation}" {passed}')
         self._taken += size
         self._run.drop(relations_of(order.stages) | {stage.batch})
-
-    def _count(self, relation: str) -> int:
-        rows = self._engine.query(f'SELECT count(*) FROM "{relation}"')
-        return int(next(iter(rows.batches())).column(0)[0].as_py())
 
 
 def batch_size(taken: int, passed: int, rows_wanted: int) -> int:

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TypeAlias
 
-import pyarrow as pa
 from sqlglot import exp
 
 from outcrop.catalog.objects import Volatility
@@ -23,6 +22,7 @@ from outcrop.execution.executor import PlanRun, StageOperator
 from outcrop.execution.infer import ANSWER_SCHEMA, batched
 from outcrop.execution.order_choice import OrderChoice
 from outcrop.execution.read_answer import AnswerReader
+from outcrop.execution.stored_rows import count_rows, rows_of
 from outcrop.inference.invocation import Invocation
 from outcrop.inference.journal import LOOKUP_MAX, Journal
 from outcrop.inference.records import Answer
@@ -360,16 +360,3 @@ def _text(value: object) -> str | None:
 
 def _all_rows(relation: str) -> exp.Query:
     return exp.select("*").from_(exp.to_table(relation))
-
-
-def rows_of(engine: EngineSession, sql: str) -> Iterator[tuple[object, ...]]:
-    """Yield the rows of a query, which is read to its end first."""
-    batches: list[pa.RecordBatch] = list(engine.query(sql).batches())
-    for batch in batches:
-        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
-
-
-def count_rows(engine: EngineSession, relation: str) -> int:
-    """Return how many rows a stored relation has."""
-    [row] = rows_of(engine, f'SELECT count(*) FROM "{relation}"')
-    return _id(row)

@@ -24,6 +24,7 @@ from outcrop.execution.infer import ANSWER_SCHEMA, InferOperator, batched
 from outcrop.execution.order_choice import Spent
 from outcrop.execution.portions import Portions, new_ids_sql
 from outcrop.execution.question import Failures
+from outcrop.execution.stored_rows import count_rows
 from outcrop.planner.plan import Infer, Materialize, StagedCall
 
 _PATIENCE_S = 0.1
@@ -65,7 +66,7 @@ class Flow(StageOperator):
         if fed_by is not None:
             fed_by.reader = asked
         else:
-            asked.rows = self._count(stage.relation)
+            asked.rows = count_rows(self._engine, stage.relation)
         for call in calls:
             call.add(self._operator.store_ids(call.staged))
             if fed_by is None:
@@ -196,7 +197,3 @@ class Flow(StageOperator):
                 self._engine.load_arrow(portion, batched(answers), ANSWER_SCHEMA)
                 self._engine.execute(f'INSERT INTO "{name}" SELECT * FROM "{portion}"')
                 self._engine.drop(portion)
-
-    def _count(self, relation: str) -> int:
-        rows = self._engine.query(f'SELECT count(*) FROM "{relation}"')
-        return int(next(iter(rows.batches())).column(0)[0].as_py())

@@ -17,10 +17,11 @@ from random import Random
 from outcrop.catalog.objects import Volatility
 from outcrop.datatypes import VARCHAR
 from outcrop.errors import ProviderError
-from outcrop.execution.count_calls import CallCounter, Valued, count_rows, rows_of
+from outcrop.execution.count_calls import CallCounter, Valued
 from outcrop.execution.executor import StageOperator
 from outcrop.execution.infer import ANSWER_SCHEMA, batched
 from outcrop.execution.order_choice import Spent
+from outcrop.execution.stored_rows import count_rows, rows_of
 from outcrop.inference.records import Answer
 from outcrop.planner.bind import answer_type
 from outcrop.planner.call_numbers import Interval

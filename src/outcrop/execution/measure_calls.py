@@ -9,6 +9,7 @@ from outcrop.engines.base import EngineSession
 from outcrop.execution.executor import PlanRun, StageOperator, rows_failed
 from outcrop.execution.infer import ANSWER_SCHEMA, InferOperator, batched
 from outcrop.execution.order_choice import Spent
+from outcrop.execution.stored_rows import count_rows
 from outcrop.inference.meter import Progress
 from outcrop.planner.call_numbers import CallNumbers, ModelStatistics, total_numbers
 from outcrop.planner.plan import Infer, StagedCall, StagedPlan
@@ -43,8 +44,7 @@ class MeasuringOperator(StageOperator):
 
     def run(self, stage: Infer) -> None:
         """Answer the calls of a stage."""
-        result = self.engine.query(f'SELECT count(*) FROM "{stage.relation}"')
-        rows = int(next(iter(result.batches())).column(0)[0].as_py())
+        rows = count_rows(self.engine, stage.relation)
         for call in stage.calls:
             before = self.progress()
             answers = self.operator.ask(call, self.operator.store_ids(call))

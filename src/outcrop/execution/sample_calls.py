@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from sqlglot import exp
 
 from outcrop.execution.arrow_columns import integer_column
-from outcrop.execution.count_calls import CallCounter, count_rows, read_value, rows_of
+from outcrop.execution.count_calls import CallCounter, read_value
 from outcrop.execution.executor import PlanRun, StageOperator
 from outcrop.execution.extrapolate import extrapolated
 from outcrop.execution.imputed_answers import (
@@ -30,6 +30,7 @@ from outcrop.execution.imputed_answers import (
 )
 from outcrop.execution.infer import ANSWER_SCHEMA, InferOperator, batched
 from outcrop.execution.read_answer import AnswerReader
+from outcrop.execution.stored_rows import count_rows, rows_of
 from outcrop.planner.call_numbers import CallNumbers
 from outcrop.planner.estimate_from_sample import RUNS, share_interval
 from outcrop.planner.model_filters import passing_query
@@ -100,10 +101,10 @@ class CallSampler(StageOperator):
             self._samples[call.ids] = self._sample_call(call)
         keys = [_keys(call)[0] for call in stage.calls]
         asked = " OR ".join(f'"{key}" IS NOT NULL' for key in keys)
-        before = self._count(stage.relation, asked)
+        before = count_rows(self.counter.engine, stage.relation, asked)
         for call in stage.calls:
             self._leave_out(call, stage.relation)
-        kept = self._count(stage.relation, asked)
+        kept = count_rows(self.counter.engine, stage.relation, asked)
         if before and kept < before:
             cut = round(_BUCKETS * kept / before)
             self.counter.engine.execute(
@@ -111,10 +112,6 @@ class CallSampler(StageOperator):
                 f"AND hash(rowid) % {_BUCKETS} >= {cut}"
             )
         self._note_passed(stage)
-
-    def _count(self, relation: str, condition: str) -> int:
-        [row] = rows_of(self.counter.engine, f'SELECT count(*) FROM "{relation}" WHERE {condition}')
-        return int(str(row[0]))
 
     def _leave_out(self, call: StagedCall, relation: str) -> None:
         """Remove the rows of which a call was not answered."""
