@@ -23,8 +23,10 @@
     - ProviderError             kind EXTERNAL: a model's provider said no (38000)
       - TransientProviderError  retried by the runtime, by nobody else
         - Throttled - Unavailable - TimedOut
+        - Unreachable           an Unavailable to which nothing could be sent
       - TerminalProviderError   never retried
         - Rejected - AuthFailed - ModelNotFound - ContentFiltered - OutputInvalid
+    - ModelUnreachable          HV00N: a model's endpoint gives no sign of life
     - RowsFailed                38000: a statement's rows that got no answer, named
     - InternalError             kind INTERNAL: our bug (XX000)
       - JournalCorrupted        XX001: stops the query
@@ -366,6 +368,10 @@ class Unavailable(TransientProviderError):
     """The provider is overloaded, broken or out of reach."""
 
 
+class Unreachable(Unavailable):
+    """No connection could be made (no such host, refused, TLS), so that nothing was sent."""
+
+
 class TimedOut(TransientProviderError):
     """No complete answer came in time."""
 
@@ -402,6 +408,16 @@ class ContentFiltered(TerminalProviderError):
 
 class OutputInvalid(TerminalProviderError):
     """The model answered, and the answer is empty or is not of the declared type."""
+
+
+class ModelUnreachable(Error):
+    """A model's endpoint gives no sign of life, so that nothing more is sent to it for a while.
+
+    Everything answered before is kept.
+    """
+
+    sqlstate = "HV00N"
+    kind = ErrorKind.EXTERNAL
 
 
 class RowsFailed(Error):

@@ -109,6 +109,8 @@ SYS_LLM_LIMITS = _view(
     in_flight=BIGINT,
     waiting=BIGINT,
     waits_for=_TEXT,
+    breaker=_TEXT,
+    last_failure=_TEXT,
 )
 
 SYS_LLM_QUERY = _view(

@@ -63,6 +63,7 @@ _PEP249_CLASSES: tuple[tuple[type[Error], type[DatabaseError]], ...] = (
     (errors.UserError, ProgrammingError),
     (errors.ResourceError, OperationalError),
     (errors.ProviderError, OperationalError),
+    (errors.ModelUnreachable, OperationalError),
     (errors.RowsFailed, OperationalError),
     (errors.InternalError, InternalError),
     (Error, DatabaseError),

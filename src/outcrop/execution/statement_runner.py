@@ -21,8 +21,7 @@ from outcrop.execution.result import Notice, Rows
 from outcrop.execution.stream import RowStream
 from outcrop.execution.system_views import SystemState, store_system_view
 from outcrop.inference.budget import SESSION_LIMIT, Budget, BudgetState
-from outcrop.inference.gateway import Gateway
-from outcrop.inference.limiter import LimiterState
+from outcrop.inference.gateway import Gateway, ModelLimits
 from outcrop.inference.meter import Progress
 from outcrop.inference.policy import CallPolicy
 from outcrop.inference.statement import RunningStatement
@@ -90,8 +89,8 @@ class StatementRunner:
         self._budget.limit_cost(_policy(settings).session_max_cost_usd)
         return [self._budget.state(user), *self._gateway.budgets()]
 
-    def limits(self) -> list[tuple[str, str, LimiterState]]:
-        """Return what each model that was asked allows now, by its provider and its id."""
+    def limits(self) -> list[ModelLimits]:
+        """Return what each model that was asked allows now."""
         return self._gateway.limits()
 
     def running(self) -> list[RunningStatement]:

@@ -23,8 +23,8 @@ from outcrop.catalog.system_views import (
 from outcrop.datatypes import DataType, TypeKind
 from outcrop.engines.base import EngineSession
 from outcrop.inference.budget import BudgetState
+from outcrop.inference.gateway import ModelLimits
 from outcrop.inference.journal import Journal
-from outcrop.inference.limiter import LimiterState
 from outcrop.inference.statement import RunningStatement
 
 _ARROW: Mapping[TypeKind, pa.DataType] = {
@@ -42,16 +42,13 @@ Row = tuple[object, ...]
 
 @dataclass(frozen=True, slots=True)
 class SystemState:
-    """What the system views show: the catalog as the statement sees it, and what is asked now.
-
-    `limits` are those of each model that was asked, by its provider and its id.
-    """
+    """What the system views show: the catalog as the statement sees it, and what is asked now."""
 
     snapshot: CatalogSnapshot
     journal: Journal
     is_stale: Callable[[Relation], bool]
     budgets: Callable[[], Sequence[BudgetState]]
-    limits: Callable[[], Sequence[tuple[str, str, LimiterState]]]
+    limits: Callable[[], Sequence[ModelLimits]]
     running: Callable[[], Sequence[RunningStatement]]
 
 
@@ -154,16 +151,19 @@ def _budgets(state: SystemState) -> Iterator[Row]:
 
 
 def _limits(state: SystemState) -> Iterator[Row]:
-    for provider, model_id, limiter in state.limits():
+    for model in state.limits():
+        limiter = model.limiter
         yield (
-            provider,
-            model_id,
+            model.provider,
+            model.model_id,
             limiter.learned.requests_per_s,
             limiter.learned.tokens_per_s,
             limiter.window,
             limiter.in_flight,
             limiter.waiting,
             limiter.wait,
+            model.breaker.state,
+            model.breaker.cause,
         )
 
 

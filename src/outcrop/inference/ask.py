@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from queue import SimpleQueue
 
-from outcrop.errors import BudgetExceeded, Error, QueryCanceled
+from outcrop.errors import BudgetExceeded, Error, ModelUnreachable, QueryCanceled
 from outcrop.inference.account import Account
 from outcrop.inference.dispatcher import Common, Dispatcher, Inbox, Runtime, Stopped
 from outcrop.inference.feed import Feed
@@ -76,7 +76,7 @@ class Ask:
                     yield from self._receive()
                 else:
                     return
-        except BudgetExceeded as error:
+        except (BudgetExceeded, ModelUnreachable) as error:
             raise self._explain(error, feed) from error
         finally:
             self._on_loop_stop(None)
@@ -159,18 +159,21 @@ class Ask:
                 else:
                     self.dispatcher.share_reused(flight, answer)
 
-    def _explain(self, error: BudgetExceeded, feed: Feed) -> BudgetExceeded:
+    def _explain(self, error: Error, feed: Feed) -> Error:
         """Say what was spent, what is kept, and how much is left to pay for."""
         totals = self._totals()
         left = self._unanswered + totals.failed + self._count_unknown(feed)
         cost = totals.cost.usd
         spent = "nothing of known price" if cost is None else f"${cost:.6f}"
-        return BudgetExceeded(
+        is_budget = isinstance(error, BudgetExceeded)
+        what_to_do = error.hint or ("Raise the limit." if is_budget else "Mend the endpoint.")
+        return type(error)(
             f"{error.message}; {spent} was spent on {_count(totals.sent, 'call')}, "
             f"{_are(totals.answered + totals.reused, 'answer')} kept, "
             f"{_are(left, 'invocation')} left",
-            hint=f"{error.hint or 'Raise the limit.'} Running it again pays for the {left:,} left "
+            hint=f"{what_to_do} Running it again pays for the {left:,} left "
             f"alone{self._estimate(left)}.",
+            detail=error.detail,
         )
 
     def _estimate(self, calls: int) -> str:

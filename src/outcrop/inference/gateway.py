@@ -19,12 +19,14 @@ import logging
 import random as random_module
 import threading
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from random import Random
 from typing import TypeVar
 
 from outcrop.config import CONCURRENCY_MAX, BudgetConfig
 from outcrop.errors import InternalError, QueryCanceled
 from outcrop.inference.budget import SESSION_LIMIT, Budget, BudgetState
+from outcrop.inference.breaker import Breaker, BreakerView
 from outcrop.inference.clock import Clock, SystemClock
 from outcrop.inference.dispatcher import Runtime
 from outcrop.inference.flights import FlightTable
@@ -52,6 +54,16 @@ CLOSE_GRACE_S = 30.0
 logger = logging.getLogger("outcrop.inference")
 
 _T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLimits:
+    """What a model of a provider allows now."""
+
+    provider: str
+    model_id: str
+    limiter: LimiterState
+    breaker: BreakerView
 
 
 class Gateway:
@@ -137,10 +149,13 @@ class Gateway:
         """Return the budgets that hold for all statements, as they are now."""
         return self._look(self._runtime.spending.states)
 
-    def limits(self) -> list[tuple[str, str, LimiterState]]:
-        """Return what each model that was asked allows now, by its provider and its id."""
+    def limits(self) -> list[ModelLimits]:
+        """Return what each model that was asked allows now."""
         return self._look(
-            lambda: [(*key, channel.limiter.state) for key, channel in self._channels.items()]
+            lambda: [
+                ModelLimits(*key, channel.limiter.state, channel.breaker.view)
+                for key, channel in self._channels.items()
+            ]
         )
 
     def running(self) -> list[RunningStatement]:
@@ -243,6 +258,7 @@ class Gateway:
                 self._prompt_caching(provider_name, model_id),
                 WarmPrefixes(self._clock),
                 None if provider.lets_wait else self._output_limits(provider_name, model_id),
+                Breaker(provider_name, model_id),
             )
         return channel
 

@@ -39,6 +39,7 @@ class Wait(StrEnum):
     TOKENS = "quota of tokens"
     PAUSE = "pause after a throttle"
     RETRY = "next attempt"
+    PROBE = "sign of life of the endpoint"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TypeVar
 
-from outcrop.errors import BudgetExceeded, ProviderError, Throttled
+from outcrop.errors import BudgetExceeded, ProviderError, Throttled, TransientProviderError
+from outcrop.inference.breaker import PROBE_PAUSE_S, Admission, Breaker, BreakerState, SentRow
 from outcrop.inference.budget import pico_of
 from outcrop.inference.clock import Clock
 from outcrop.inference.invocation import Invocation
@@ -45,6 +46,7 @@ class Channel:
     caching: PromptCaching | None
     warm: WarmPrefixes
     output_limits: OutputLimits | None
+    breaker: Breaker
 
 
 @dataclass(slots=True)
@@ -124,6 +126,7 @@ class Sender:
         self._waits = waits
         self._share: Share[Permit] = Share(policy.weight)
         self._resting = 0
+        self._held = 0
 
     @property
     def price(self) -> Price | None:
@@ -135,6 +138,8 @@ class Sender:
         """What those wait for who are not in flight; None if all are."""
         if self._share.waiting:
             return self._channel.limiter.wait
+        if self._held:
+            return Wait.PROBE
         return Wait.RETRY if self._resting else None
 
     async def send(self, invocation: Invocation, tally: Tally) -> Completion:
@@ -173,13 +178,23 @@ class Sender:
         cost_max_pico = self._cost_max_pico(invocation, request)
         tokens = len(invocation.body) / CHARS_PER_TOKEN + (output_tokens_max(request.body) or 0)
         backoff: Backoff | None = None
+        breaker = self._channel.breaker
+        signs_of_life = breaker.signs_of_life
         while True:
+            is_probe = not breaker.is_clear and await self._pass_breaker()
             try:
                 if not prefixes:
-                    return await self._attempt(request, cost_max_pico, tokens, tally)
-                return await self._attempt_in_turn(prefixes, request, cost_max_pico, tokens, tally)
+                    completion = await self._attempt(request, cost_max_pico, tokens, tally)
+                else:
+                    completion = await self._attempt_in_turn(
+                        prefixes, request, cost_max_pico, tokens, tally
+                    )
+                breaker.heard()
+                return completion
             except ProviderError as error:
                 now_s = self._clock.monotonic()
+                row = SentRow(invocation.fingerprint, tally.started_s, signs_of_life)
+                self._tell_breaker(error, row, now_s, was_probe=is_probe)
                 if backoff is None:
                     backoff = Backoff(self._retry_policy, self._random, tally.started_s)
                 delay_s = backoff.next_delay_s(error, now_s)
@@ -189,11 +204,48 @@ class Sender:
                 if not isinstance(error, Throttled):
                     tally.retries += 1
                     self._meter.retried()
+            except BaseException:
+                if is_probe:
+                    breaker.abandoned()
+                raise
             self._resting += 1
             try:
                 await self._waits.wait(self._clock.sleep(delay_s))
             finally:
                 self._resting -= 1
+
+    async def _pass_breaker(self) -> bool:
+        """Wait until a request may go to the endpoint, and say whether it is the probe.
+
+        Raises ModelUnreachable where none may.
+        """
+        breaker = self._channel.breaker
+        while True:
+            now_s = self._clock.monotonic()
+            match breaker.admit(now_s):
+                case Admission.SEND:
+                    return False
+                case Admission.PROBE:
+                    return True
+                case Admission.REFUSE:
+                    raise breaker.to_error(now_s, self._clock.wall())
+            self._held += 1
+            try:
+                await self._waits.wait(self._clock.sleep(PROBE_PAUSE_S))
+            finally:
+                self._held -= 1
+
+    def _tell_breaker(
+        self, error: ProviderError, row: SentRow, now_s: float, *, was_probe: bool
+    ) -> None:
+        """Tell how a request failed; raises ModelUnreachable if no other one is to be sent."""
+        breaker = self._channel.breaker
+        if isinstance(error, Throttled) or not isinstance(error, TransientProviderError):
+            breaker.heard()
+            return
+        breaker.failed(error, row, now_s, was_probe=was_probe)
+        if breaker.state is BreakerState.OPEN:
+            raise breaker.to_error(now_s, self._clock.wall()) from error
 
     async def _attempt_in_turn(
         self,

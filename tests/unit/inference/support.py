@@ -116,7 +116,7 @@ class OnePrice:
 
 
 class EagerClock:
-    """A clock on which every sleep is over at once, and is remembered."""
+    """A clock on which every sleep is over at once; those at the same time take it together."""
 
     def __init__(self) -> None:
         self.now_s = 0.0
@@ -130,8 +130,9 @@ class EagerClock:
 
     async def sleep(self, seconds: float) -> None:
         self.slept_s.append(seconds)
-        self.now_s += seconds
+        until_s = self.now_s + seconds
         await asyncio.sleep(0)
+        self.now_s = max(self.now_s, until_s)
 
 
 class VirtualClock:
@@ -197,8 +198,8 @@ def house(
     clock: Clock | None = None,
     concurrency_max: int | None = None,
     budgets: Sequence[BudgetConfig] = (),
-) -> Iterator[House]:
     provider: InMemoryProvider | None = None,
+) -> Iterator[House]:
     provider = provider or InMemoryProvider(behavior, concurrency_max=concurrency_max)
 
     def build(name: str) -> Provider:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sqlite3
 from collections import Counter
 from pathlib import Path
@@ -97,13 +98,14 @@ def test_a_row_whose_tries_are_used_up_fails_alone(tmp_path: Path) -> None:
         assert bad.fingerprint == invocation("prompt 3").fingerprint
         assert bad.error is down
         assert bad.error.detail is not None
-        assert bad.error.detail.startswith("given up after 6 attempts in ")
+        assert re.match(r"given up after \d+ attempts in 1\d\.\d s", bad.error.detail)
         assert bad.response is None
         assert len(texts(outcomes)) == 9
         summary = statement.finish()
         assert (summary.failed, summary.outcome) == (1, StatementOutcome.COMPLETED)
         [call] = [call for call in home.journal.calls() if call.status is CallStatus.FAILED]
-        assert (call.attempts, call.retries) == (6, 5)
+        assert call.attempts >= 6
+        assert call.retries == call.attempts - 1
         assert (call.error_code, call.error_message) == ("ServiceUnavailable", "it is down")
 
 
@@ -347,6 +349,6 @@ def test_a_learned_rate_is_known_after_a_restart(tmp_path: Path) -> None:
     with house(tmp_path, refused, clock=EagerClock()) as home:
         statement = home.statement()
         ask(statement, invocations(1, "another"))
-        [(_, _, state)] = home.gateway.limits()
+        [state] = home.gateway.limits()
         statement.finish()
-    assert state.learned.requests_per_s is not None
+    assert state.limiter.learned.requests_per_s is not None

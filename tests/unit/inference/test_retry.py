@@ -16,6 +16,7 @@ from outcrop.errors import (
     Throttled,
     TimedOut,
     Unavailable,
+    Unreachable,
 )
 from outcrop.inference.retry import Backoff, RetryPolicy
 
@@ -63,10 +64,24 @@ def test_what_a_provider_wishes_is_waited_for_at_least() -> None:
 
 
 @pytest.mark.parametrize("error", [Unavailable("down"), TimedOut("late", possibly_paid=True)])
-def test_faults_are_tried_six_times_in_all(error: ProviderError) -> None:
+def test_faults_are_tried_six_times(error: ProviderError) -> None:
     waits = backoff(timeout_s=10_000)
-    delays = [waits.next_delay_s(error, 100.0) for _ in range(6)]
+    delays = [waits.next_delay_s(error, 112.0) for _ in range(6)]
     assert delays == [0.25, 0.5, 1.0, 2.0, 4.0, None]
+
+
+def test_faults_that_cannot_have_been_paid_are_tried_for_a_while_at_least() -> None:
+    waits = backoff(timeout_s=10_000)
+    delays = [waits.next_delay_s(Unavailable("down"), 111.9) for _ in range(8)]
+    assert delays == [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0]
+    assert waits.next_delay_s(TimedOut("late", possibly_paid=True), 111.9) is None
+
+
+def test_an_endpoint_that_is_not_there_is_looked_for_until_the_breaker_says_so() -> None:
+    waits = backoff(timeout_s=600)
+    delays = [waits.next_delay_s(Unreachable("refused"), 100.0) for _ in range(100)]
+    assert delays == [0.25, 0.5, *[1.0] * 98]
+    assert waits.next_delay_s(Unreachable("refused"), 700.0) is None
 
 
 def test_throttles_do_not_use_up_the_attempts_of_faults() -> None:
