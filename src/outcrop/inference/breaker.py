@@ -156,12 +156,14 @@ class Breaker:
         """Return what a statement that asks the model fails with."""
         down_s = now_s - self._since_s
         since = datetime.fromtimestamp(wall_s - down_s, UTC)
-        cause = self._cause.message if self._cause is not None else "no answer"
+        cause = self._cause
+        assert cause is not None, "it is a failure that opens it"
         return ModelUnreachable(
             f"model {self._model_id!r} of provider {self._provider!r} gives no answer since "
-            f"{since:%Y-%m-%d %H:%M:%S} UTC ({down_s:,.0f} s, {self._failures:,} requests): {cause}",
-            hint=self._cause.hint if self._cause is not None else None,
-            detail=self._cause.detail if self._cause is not None else None,
+            f"{since:%Y-%m-%d %H:%M:%S} UTC ({down_s:,.0f} s, {self._failures:,} requests): "
+            f"{cause.message}",
+            hint=cause.hint,
+            detail=cause.detail,
         )
 
     def _judge(self, now_s: float, *, was_probe: bool) -> None:

@@ -25,8 +25,8 @@ from typing import TypeVar
 
 from outcrop.config import CONCURRENCY_MAX, BudgetConfig
 from outcrop.errors import InternalError, QueryCanceled
-from outcrop.inference.budget import SESSION_LIMIT, Budget, BudgetState
 from outcrop.inference.breaker import Breaker, BreakerView
+from outcrop.inference.budget import SESSION_LIMIT, Budget, BudgetState
 from outcrop.inference.clock import Clock, SystemClock
 from outcrop.inference.dispatcher import Runtime
 from outcrop.inference.flights import FlightTable
