@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from outcrop.cli.values import to_text
 from outcrop.config import parse_config
 from outcrop.datatypes import TypeKind
 from outcrop.errors import Error
+from outcrop.execution.value_text import to_text
 from outcrop.providers.scripted import ScriptedProvider
 from outcrop.session import Notice, Result, Session
 from outcrop.warehouse import Warehouse

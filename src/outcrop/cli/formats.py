@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from outcrop.cli.table import Row, write_expanded, write_table
 from outcrop.cli.terminal import Terminal
-from outcrop.cli.values import json_keys, to_json, to_text
+from outcrop.execution.value_text import json_keys, to_json, to_text
 
 if TYPE_CHECKING:
     from outcrop.execution.result import ResultColumn

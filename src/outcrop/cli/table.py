@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TextIO
 from rich.cells import cell_len, chop_cells
 
 from outcrop.cli.terminal import Style, Terminal
-from outcrop.cli.values import to_text
+from outcrop.execution.value_text import to_text
 
 if TYPE_CHECKING:
     from outcrop.execution.result import ResultColumn

@@ -11,9 +11,9 @@ import pytest
 
 from outcrop.cli.formats import Format, write_csv, write_json, write_rows
 from outcrop.cli.terminal import Terminal
-from outcrop.cli.values import to_json, to_text
 from outcrop.datatypes import DOUBLE, INTEGER, SUPER, VARCHAR, DataType, TypeKind
 from outcrop.execution.result import ResultColumn
+from outcrop.execution.value_text import to_json, to_text
 
 DECIMAL = DataType(TypeKind.DECIMAL, precision=20, scale=2)
 

@@ -5,20 +5,16 @@ Values are spelled so that COPY reads them again: booleans as `t` and `f`, times
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date, datetime, time
-from decimal import Decimal
-from math import isfinite
 from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from outcrop.commands.copy.values import arrow_type_of
-from outcrop.datatypes import DataType, TypeKind
 from outcrop.errors import InvalidParameter
 from outcrop.execution.result import ResultColumn
+from outcrop.execution.value_text import json_keys, to_json, to_text
 
 Columns = Sequence[ResultColumn]
 Batches = Iterable[pa.RecordBatch]
@@ -37,26 +33,6 @@ def find_writer(options: Mapping[str, str | bool]) -> Writer:
             return _LineWriter(options, ",", _quote_where_needed)
     escape = _escape if "ESCAPE" in options else _as_it_is
     return _LineWriter(options, "|", _quote_always(escape) if "ADDQUOTES" in options else escape)
-
-
-def spell(value: object) -> str:
-    """Return a value that is not NULL as text."""
-    match value:
-        case str():
-            return value
-        case bool():
-            return "t" if value else "f"
-        case Decimal():
-            return format(value, "f")
-        case float():
-            return repr(value).removesuffix(".0")
-        case datetime():
-            return value.isoformat(sep=" ")
-        case date() | time():
-            return value.isoformat()
-        case bytes():
-            return value.hex()
-    return str(value)
 
 
 class _LineWriter:
@@ -94,7 +70,13 @@ class _LineWriter:
     def _field(self, value: object) -> str:
         if value is None:
             return self._null
-        return self._mark(spell(value), self._delimiter, self._null)
+        return self._mark(_field_text(value), self._delimiter, self._null)
+
+
+def _field_text(value: object) -> str:
+    if isinstance(value, bool):
+        return "t" if value else "f"
+    return to_text(value)
 
 
 def _quote_where_needed(text: str, delimiter: str, null: str) -> str:
@@ -118,30 +100,18 @@ def _quote_always(mark: Callable[[str, str, str], str]) -> Callable[[str, str, s
 
 
 def _write_json(file: BinaryIO, columns: Columns, batches: Batches) -> int:
-    keys = [json.dumps(column.name, ensure_ascii=False) for column in columns]
+    keys = json_keys(columns)
     count = 0
     for batch in batches:
         values = [column.to_pylist() for column in batch.columns]
         for row in zip(*values, strict=True):
             pairs = (
-                f"{key}:{_json_value(value, column.datatype)}"
+                f"{key}:{to_json(value, column.datatype)}"
                 for key, value, column in zip(keys, row, columns, strict=True)
             )
             file.write(f"{{{','.join(pairs)}}}\n".encode())
         count += batch.num_rows
     return count
-
-
-def _json_value(value: object, datatype: DataType) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if datatype.kind is TypeKind.SUPER:
-        return str(value)
-    if isinstance(value, int | Decimal) or (isinstance(value, float) and isfinite(value)):
-        return spell(value)
-    return json.dumps(spell(value), ensure_ascii=False)
 
 
 def _write_parquet(file: BinaryIO, columns: Columns, batches: Batches) -> int:

@@ -1,4 +1,4 @@
-"""Values as text: one spelling for each type, the same in every format of output."""
+"""Values as text: one spelling for each type, the same on a terminal and in a file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def to_text(value: object) -> str:
-    """Return `value`, which is not None, as the table and CSV formats show it."""
+    """Return `value`, which is not None, as text."""
     match value:
         case str():
             return value
