@@ -12,7 +12,7 @@ from types import MappingProxyType
 from sqlglot import exp
 
 from outcrop.errors import Position, SqlSyntaxError, suggest
-from outcrop.sql.grammar.copy import Argument, parse_argument
+from outcrop.sql.grammar.options import FORMAT, Argument, Options, parse_argument
 from outcrop.sql.script import Script, statements, tokenize
 from outcrop.sql.statements import Unload
 from outcrop.sql.tokens import TokenCursor
@@ -90,24 +90,17 @@ def parse_copy_query(cursor: TokenCursor) -> Unload:
 def _parse_rest(cursor: TokenCursor, query: exp.Query) -> Unload:
     cursor.expect("TO")
     target = cursor.string("where the rows go")
-    options: dict[str, str | bool] = {}
-    positions: dict[str, Position] = {}
+    options = Options("UNLOAD")
     while cursor.peek() is not None:
-        position = cursor.position
-        name, value = _parse_option(cursor)
-        if name in options:
-            raise SqlSyntaxError(
-                f"option {name!r} of UNLOAD is given more than once", position=position
-            )
-        options[name], positions[name] = value, position
-    _check_conflicts(options, positions)
+        _parse_option(cursor, options)
+    _check_conflicts(options)
     return Unload(
         text=cursor.text,
         position=cursor.start,
         query=query,
         target=target,
-        options=options,
-        option_positions=positions,
+        options=options.values,
+        option_positions=options.positions,
     )
 
 
@@ -125,33 +118,32 @@ def _parse_query(text: str, place: Position) -> exp.Query:
         raise
 
 
-def _parse_option(cursor: TokenCursor) -> tuple[str, str | bool]:
-    if cursor.accept("FORMAT"):
+def _parse_option(cursor: TokenCursor, options: Options) -> None:
+    position = cursor.position
+    if cursor.accept(FORMAT):
         cursor.accept("AS")
-        return "FORMAT", cursor.expect_one_of(*_FORMATS)
+        options.add(FORMAT, cursor.expect_one_of(*_FORMATS), position)
+        return
     cursor.accept("WITH")
     if (chosen := cursor.accept_one_of(*_FORMATS)) is not None:
-        return "FORMAT", chosen
+        options.add(FORMAT, chosen, position)
+        return
     word = cursor.word() or ""
     if word in _UNSUPPORTED:
         raise cursor.unsupported(f"{word} of UNLOAD", _UNSUPPORTED[word])
     if word not in _OPTIONS:
         raise SqlSyntaxError(
             f"unknown option {word!r} of UNLOAD" if word else "expected an option of UNLOAD",
-            hint=suggest(word, (*_OPTIONS, *_FORMATS, "FORMAT")),
+            hint=suggest(word, (*_OPTIONS, *_FORMATS, FORMAT)),
             position=cursor.position,
         )
     cursor.index += 1
-    return word, parse_argument(cursor, word, _OPTIONS[word])
+    options.add(word, parse_argument(cursor, word, _OPTIONS[word]), position)
 
 
-def _check_conflicts(options: Mapping[str, str | bool], positions: Mapping[str, Position]) -> None:
-    chosen = {*options, str(options.get("FORMAT", ""))}
+def _check_conflicts(options: Options) -> None:
+    chosen = {*options.values, str(options.values.get(FORMAT, ""))}
     for word, excluded in _EXCLUDED.items():
         for name in excluded:
-            if word in chosen and name in options:
-                raise SqlSyntaxError(
-                    f"option {name!r} of UNLOAD cannot be used with {word!r}",
-                    hint=f"Remove {name} or {word}.",
-                    position=positions[name],
-                )
+            if word in chosen and name in options.values:
+                raise options.conflict(name, word)
