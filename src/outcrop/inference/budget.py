@@ -106,11 +106,11 @@ class Budget:
             self.max_pico = max_pico
             self._told_percent = 0
 
-    def has_room(self, cost_pico: int) -> bool:
-        """Return whether a request that may cost so much fits now."""
+    def has_room(self, cost_pico: int, calls: int = 1) -> bool:
+        """Return whether requests that may cost so much fit now."""
         if (
             self.max_calls is not None
-            and self._spent_calls + self._reserved_calls >= self.max_calls
+            and self._spent_calls + self._reserved_calls + calls > self.max_calls
         ):
             return False
         if self.max_pico is None or not cost_pico:
@@ -125,18 +125,20 @@ class Budget:
             return True
         return self.spent_pico + cost_pico <= self.max_pico
 
-    def reserve(self, cost_pico: int) -> None:
-        """Set one request aside, which has room."""
+    def reserve(self, cost_pico: int, calls: int = 1) -> None:
+        """Set requests aside, which have room."""
         self.reserved_pico += cost_pico
-        self._reserved_calls += 1
+        self._reserved_calls += calls
 
-    def settle(self, day: str, reserved_pico: int, cost_pico: int, calls: int) -> None:
+    def settle(
+        self, day: str, reserved_pico: int, cost_pico: int, *, calls: int, paid_calls: int
+    ) -> None:
         """End a reservation of `day`: so much is spent, and the rest of it is free again."""
         if day >= self.since:
             self.reserved_pico -= reserved_pico
-            self._reserved_calls -= 1
+            self._reserved_calls -= calls
             self.spent_pico += cost_pico
-            self._spent_calls += calls
+            self._spent_calls += paid_calls
         if self._waiters:
             self.wake()
 

@@ -1,10 +1,12 @@
 """The event loop's side of one question to a model: a queue of flights, and workers that send them.
 
 A worker takes one flight and stays with it until its answer is **on disk**, then takes the next.
-All questions of a statement share its slots. So at most `max_concurrency` of its answers are paid
-for and not yet on disk: that many, and no more, a crash can cost. A worker that has nothing to do
-ends; workers are few and serve many flights, since a task for each invocation would cost more than
-all the rest.
+Where the provider answers in process without waiting, it takes a group, which is sent in one go
+(`group.py`), journaled in one transaction and handed on as one; what fails in a group goes on
+alone, in the slot that it has. All questions of a statement share its slots. So at most
+`max_concurrency` of its answers are paid for and not yet on disk: that many, and no more, a crash
+can cost. A worker that has nothing to do ends; workers are few and serve many flights, since a task
+for each invocation would cost more than all the rest.
 
 Everything here runs on the gateway's event loop, but for `is_stopped`, which any thread may read.
 """
@@ -13,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
@@ -23,23 +26,27 @@ from typing import TypeAlias
 from outcrop.errors import Error, InternalError, ProviderError, TerminalProviderError
 from outcrop.inference.account import Account
 from outcrop.inference.clock import Clock
-from outcrop.inference.flights import Flight, FlightTable
+from outcrop.inference.flights import Flight, FlightTable, Waiter
+from outcrop.inference.group import FailedOnce, GroupSender, Sent
 from outcrop.inference.invocation import Invocation
 from outcrop.inference.journal import Journal
 from outcrop.inference.limiter import Wait
 from outcrop.inference.policy import CallPolicy, Outcome
 from outcrop.inference.prices import Price
-from outcrop.inference.records import Answer, CallStatus, NewAnswer, NewCall
+from outcrop.inference.records import Answer, CallStatus, NewAnswer, NewCall, Payment
 from outcrop.inference.reservation import StatementBudgets
 from outcrop.inference.sender import Channel, Sender, Tally, Waits
+from outcrop.inference.slots import Slots
 from outcrop.inference.spending import Spending
-from outcrop.providers.base import Completion
+from outcrop.providers.base import Completion, JsonObject, TokenUsage
 from outcrop.providers.prompt_caching import PromptCaching
 
 logger = logging.getLogger("outcrop.inference")
 
 HAND_OVER_S = 0.005
 IN_FLIGHT_FEW = 8
+# So many groups share the slots that one is answered while another one is put on disk.
+_GROUPS_AT_ONCE = 4
 _FAILED_MAX = 10_000
 
 
@@ -77,7 +84,7 @@ class Common:
 
     policy: CallPolicy
     budgets: StatementBudgets
-    slots: asyncio.Semaphore
+    slots: Slots
     failed: dict[bytes, Error] = field(default_factory=dict)
 
 
@@ -113,6 +120,7 @@ class Dispatcher:
         self._working = 0
         self._waits = Waits()
         self._senders: dict[tuple[str, str], Sender] = {}
+        self._groups: dict[tuple[str, str], GroupSender] = {}
         self._outbox: list[Outcome] = []
         self._stopped_at_last: Stopped | None = None
 
@@ -140,11 +148,15 @@ class Dispatcher:
         if self._common.failed:
             flights = self._without_failed(flights)
         self._queue.extend(flights)
-        for _ in range(min(len(flights), self._policy.max_concurrency - self._working)):
-            self._working += 1
-            worker = self._runtime.loop.create_task(self._work())
-            self._workers.add(worker)
-            worker.add_done_callback(self._worker_ended)
+        groups = math.ceil(len(flights) / self._group_max())
+        for _ in range(min(groups, self._policy.max_concurrency - self._working)):
+            self._start(self._work())
+
+    def _start(self, work: Coroutine[object, object, None]) -> None:
+        self._working += 1
+        worker = self._runtime.loop.create_task(work)
+        self._workers.add(worker)
+        worker.add_done_callback(self._worker_ended)
 
     def _without_failed(self, flights: Sequence[Flight]) -> list[Flight]:
         """Fail at once what has failed before in this statement; return the others."""
@@ -245,11 +257,65 @@ class Dispatcher:
     async def _work(self) -> None:
         try:
             await self._open_account()
+            slots = self._common.slots
             while self._queue:  # a stop empties it
-                async with self._common.slots:
-                    if self._queue:
-                        await self._fly(self._queue.popleft())
+                taken = await slots.take(self._group_max())
+                group = self._take(taken)
+                slots.release(taken - len(group))
+                if len(group) == 1:
+                    await self._fly(group[0])
+                elif group:
+                    await self._fly_together(group)
         finally:  # counted here, not when the task is seen to be done: `enqueue` may come between
+            self._working -= 1
+
+    def _group_max(self) -> int:
+        """Return how many of the next flights may be sent in one go; 1 where they have to wait."""
+        groups = self._groups.get(_model_of(self._queue[0])) if self._queue else None
+        if groups is None:
+            return 1
+        return max(min(self._policy.max_concurrency // _GROUPS_AT_ONCE, groups.room), 1)
+
+    def _take(self, most: int) -> list[Flight]:
+        """Take flights from the queue, which go to one model."""
+        queue, taken = self._queue, list[Flight]()
+        most = min(most, self._group_max())
+        while queue and len(taken) < most:
+            if taken and _model_of(queue[0]) != _model_of(taken[0]):
+                break
+            taken.append(queue.popleft())
+        return taken
+
+    async def _fly_together(self, flights: Sequence[Flight]) -> None:
+        """Send flights in one go; see those that are answered to their end, the others go apart."""
+        slots, started = self._common.slots, self._tally()
+        groups = self._groups[_model_of(flights[0])]
+        try:
+            sent = await groups.send([flight.invocation for flight in flights], started)
+        except BaseException as error:
+            slots.release(len(flights))
+            if isinstance(error, Error):  # a budget: no row's fault
+                self.stop(error, at_once=False)
+            self.give_up(flights)
+            if not isinstance(error, Error | asyncio.CancelledError):
+                raise
+            return
+        if sent is None:
+            for flight in flights:
+                self._start(self._fly_apart(flight))
+            return
+        for failed in sent.failed:
+            self._start(self._fly_apart(flights[failed.place], failed))
+        try:
+            await self._answered_together(flights, sent, started)
+        finally:
+            slots.release(len(flights) - len(sent.failed))
+
+    async def _fly_apart(self, flight: Flight, failed: FailedOnce | None = None) -> None:
+        """See a flight to its end by itself, in the slot that it has."""
+        try:
+            await self._fly(flight, failed)
+        finally:
             self._working -= 1
 
     async def _open_account(self) -> None:
@@ -260,12 +326,23 @@ class Dispatcher:
             except Error as error:
                 self.stop(error)
 
-    async def _fly(self, flight: Flight) -> None:
-        clock = self._runtime.clock
-        tally = Tally(clock.wall(), clock.monotonic())
+    async def _fly(self, flight: Flight, failed: FailedOnce | None = None) -> None:
+        """Send a flight and see it to its end, then give back its slot."""
+        try:
+            if failed is None:
+                await self._send(flight, self._tally())
+            else:
+                await self._send(flight, failed.tally, failed.error)
+        finally:
+            self._common.slots.release()
+
+    def _tally(self) -> Tally:
+        return Tally(self._runtime.clock.wall(), self._runtime.clock.monotonic())
+
+    async def _send(self, flight: Flight, tally: Tally, failed: Exception | None = None) -> None:
         try:
             sender = self._sender(flight.invocation)
-            completion = await sender.send(flight.invocation, tally)
+            completion = await sender.send(flight.invocation, tally, failed)
         except ProviderError as error:
             await self._failed(flight, tally, error)
         except asyncio.CancelledError:
@@ -296,6 +373,8 @@ class Dispatcher:
                 self._waits,
                 self.account.statement.model,
             )
+            if sender.immediate is not None:
+                self._groups[key] = GroupSender(sender, sender.immediate)
         return sender
 
     async def _answered(
@@ -313,16 +392,99 @@ class Dispatcher:
         call = self._call(flight, tally, CallStatus.ANSWERED, answer=answer)
         if not await self._is_stored(flight, call):
             return
-        response, fingerprint = completion.response, flight.fingerprint
-        self.account.meter.answered(response)
+        self.account.meter.answered(completion.response)
+        waiters = self._runtime.flights.land(flight)
+        self._release(flight, waiters, completion.response, usage, tally.cost_usd)
+
+    def _release(
+        self,
+        flight: Flight,
+        waiters: Sequence[Waiter],
+        response: JsonObject,
+        usage: TokenUsage | None,
+        cost_usd: float | None,
+    ) -> None:
+        """Give an answer that is on disk to all who wait for it."""
+        fingerprint = flight.fingerprint
         is_payer_served = False
-        for waiter in self._runtime.flights.land(flight):
+        for waiter in waiters:
             if waiter is self and not is_payer_served:
                 is_payer_served = True
                 self._put(Outcome(fingerprint, response, None, False, usage))
             else:
-                paid = Answer(response, usage, tally.cost_usd, answer.query_id)
-                waiter.share(fingerprint, paid)
+                query_id = self.account.statement.query_id
+                waiter.share(fingerprint, Answer(response, usage, cost_usd, query_id))
+
+    async def _answered_together(
+        self, flights: Sequence[Flight], sent: Sent, started: Tally
+    ) -> None:
+        landed = [
+            (flight, completion, cost_usd)
+            for flight, completion, cost_usd in zip(
+                flights, sent.completions, sent.costs_usd, strict=True
+            )
+            if completion is not None
+        ]
+        if not landed:
+            return
+        calls = self._calls(landed, sent.payment, started)
+        table = self._runtime.flights
+        try:
+            await self._runtime.journal.store_all(calls)
+        except Error as error:
+            for flight, _, _ in landed:
+                for waiter in table.land(flight):
+                    waiter.stop(error)
+            return
+        if sent.payment is not None:
+            self._runtime.spending.journaled((sent.payment,))
+        self.account.meter.answered(*[completion.response for _, completion, _ in landed])
+        table.land_all([flight for flight, _, _ in landed])
+        for flight, completion, cost_usd in landed:
+            self._release(flight, flight.waiters, completion.response, completion.usage, cost_usd)
+
+    def _calls(
+        self,
+        landed: Sequence[tuple[Flight, Completion, float | None]],
+        payment: Payment | None,
+        started: Tally,
+    ) -> list[NewCall]:
+        """Return the records of calls that were answered in one go; the first pays for all."""
+        statement, statement_id = self.account.statement, self.account.statement_id
+        provider, model_id = _model_of(landed[0][0])
+        price = self._senders[provider, model_id].price
+        priced_as_of = price.as_of if price is not None else None
+        duration_s = self._runtime.clock.monotonic() - started.started_s
+        duration_ms = round(duration_s * 1_000 / len(landed))
+        return [
+            NewCall(
+                statement_id,
+                flight.fingerprint,
+                provider,
+                model_id,
+                CallStatus.ANSWERED,
+                1,
+                0,
+                0,
+                0,
+                completion.usage,
+                cost_usd,
+                started.started_at,
+                duration_ms,
+                None,
+                None,
+                NewAnswer(
+                    completion.response,
+                    len(flight.invocation.body),
+                    priced_as_of,
+                    statement.user,
+                    statement.query_id,
+                    completion.text,
+                ),
+                () if place or payment is None else (payment,),
+            )
+            for place, (flight, completion, cost_usd) in enumerate(landed)
+        ]
 
     async def _failed(self, flight: Flight, tally: Tally, error: Error) -> None:
         status = CallStatus.POSSIBLY_PAID if tally.possibly_paid else CallStatus.FAILED
@@ -386,6 +548,10 @@ class Dispatcher:
             answer=answer,
             payments=tuple(tally.payments),
         )
+
+
+def _model_of(flight: Flight) -> tuple[str, str]:
+    return flight.invocation.provider, flight.invocation.model_id
 
 
 def _code_of(error: Error | None) -> str | None:

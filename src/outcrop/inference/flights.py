@@ -100,6 +100,12 @@ class FlightTable:
             del self._flights[flight.fingerprint]
             return flight.waiters
 
+    def land_all(self, flights: Iterable[Flight]) -> None:
+        """Remove flights that ended; nobody can wait for one any more."""
+        with self._lock:
+            for flight in flights:
+                del self._flights[flight.fingerprint]
+
     def land_reused(self, flight: Flight, finder: Waiter) -> tuple[Sequence[Waiter], Waiter | None]:
         """End a flight whose answer `finder` found in the journal, for all whom that satisfies.
 

@@ -41,7 +41,7 @@ from outcrop.inference.spending import Spending
 from outcrop.inference.statement import RunningStatement, Statement, StatementOrigin
 from outcrop.inference.warm_prefixes import WarmPrefixes
 from outcrop.inference.window import AimdWindow, GradientWindow
-from outcrop.providers.base import Provider
+from outcrop.providers.base import Provider, immediate
 from outcrop.providers.burndown import burndown_of
 from outcrop.providers.prompt_caching import PromptCaching, find_prompt_caching
 
@@ -257,13 +257,20 @@ class Gateway:
                 burndown_of(model_id),
                 self._prompt_caching(provider_name, model_id),
                 WarmPrefixes(self._clock),
-                None if provider.lets_wait else self._output_limits(provider_name, model_id),
+                self._output_limits(provider, provider_name, model_id),
                 Breaker(provider_name, model_id),
             )
         return channel
 
-    def _output_limits(self, provider_name: str, model_id: str) -> OutputLimits:
-        """Return the limits of a model's answers that are learned from the journal."""
+    def _output_limits(
+        self, provider: Provider, provider_name: str, model_id: str
+    ) -> OutputLimits | None:
+        """Return the limits of a model's answers that are learned from the journal.
+
+        None where they would gain nothing, since the provider is in process, or has no quotas.
+        """
+        if provider.lets_wait or immediate(provider) is not None:
+            return None
         journal = self._runtime.journal
         return OutputLimits(
             lambda model: journal.output_lengths(provider_name, model_id, model, LENGTHS_MAX)

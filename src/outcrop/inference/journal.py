@@ -22,7 +22,7 @@ from outcrop.inference import journal_file, journal_sql
 from outcrop.inference.journal_writer import (
     Flush,
     JournalWriter,
-    PutCall,
+    PutCalls,
     PutLimits,
     PutPredicates,
     PutReserved,
@@ -35,6 +35,7 @@ from outcrop.inference.records import (
     Answer,
     CallDetail,
     LearnedLimits,
+    NewAnswer,
     NewCall,
     NewStatement,
     Payment,
@@ -85,16 +86,15 @@ class Journal:
 
         Raises DiskFull where they are not: then the answer must not be released.
         """
-        text = (
-            None
-            if call.answer is None
-            else journal_file.encode(call.answer.response, call.answer.text)
-        )
-        await self._write_on_loop(PutCall(call, text))
+        await self.store_all((call,))
+
+    async def store_all(self, calls: Sequence[NewCall]) -> None:
+        """Store calls in one transaction, like `store`."""
+        await self._write_on_loop(PutCalls(calls, [_text_of(call.answer) for call in calls]))
 
     def put_unusable(self, call: NewCall) -> None:
         """Store, in time, that a row got no value; what is written later is on disk later."""
-        self._writer.put(PutCall(call, None), concurrent.futures.Future())
+        self._writer.put(PutCalls((call,), (None,)), concurrent.futures.Future())
 
     async def begin_statement(self, statement: NewStatement, totals: StatementTotals) -> int:
         """Store a statement that will send calls; return its id, by which they name it."""
@@ -237,6 +237,10 @@ class Journal:
                     yield record(row)
             except sqlite3.Error as error:
                 raise journal_file.translate(error, self._path) from error
+
+
+def _text_of(answer: NewAnswer | None) -> bytes | None:
+    return None if answer is None else journal_file.encode(answer.response, answer.text)
 
 
 def _numbered(count: int) -> str:

@@ -62,11 +62,11 @@ logger = logging.getLogger("outcrop.inference")
 
 
 @dataclass(frozen=True, slots=True)
-class PutCall:
-    """Store a call, and its answer, the JSON text `text`, if it has one."""
+class PutCalls:
+    """Store calls, and of each its answer, the JSON text in `texts`, if it has one."""
 
-    call: NewCall
-    text: bytes | None
+    calls: Sequence[NewCall]
+    texts: Sequence[bytes | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ class Flush:
 
 
 Write: TypeAlias = (
-    PutCall
+    PutCalls
     | PutStatement
     | PutTotals
     | PutPredicates
@@ -143,7 +143,7 @@ class JournalWriter:
         self._wall = wall
         self._changed = threading.Condition()
         self._pending: list[tuple[Write, Waiter]] = []
-        self._unsaved: list[PutCall] = []
+        self._unsaved: list[PutCalls] = []
         self._is_closing = False
         self._thread = threading.Thread(target=self._run, name="outcrop-journal", daemon=True)
         self._thread.start()
@@ -200,17 +200,17 @@ class JournalWriter:
             return group
 
     def _commit(self, writes: Sequence[Write]) -> list[int]:
-        calls = [write for write in writes if isinstance(write, PutCall)]
+        puts = [write for write in writes if isinstance(write, PutCalls)]
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             results = [self._apply(write) for write in writes]
-            self._insert_calls([*self._unsaved, *calls])
+            self._insert_calls([*self._unsaved, *puts])
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             self._roll_back()
             translated = journal_file.translate(error, self._path)
             if isinstance(translated, DiskFull):
-                self._keep(calls)
+                self._keep(puts)
             raise translated from error
         self._unsaved.clear()
         return results
@@ -234,14 +234,15 @@ class JournalWriter:
                 self._connection.execute(SPEND_RESERVED)
         return 0
 
-    def _insert_calls(self, puts: Sequence[PutCall]) -> None:
+    def _insert_calls(self, puts: Sequence[PutCalls]) -> None:
         now = self._wall()
-        calls = [put.call for put in puts]
+        calls = [call for put in puts for call in put.calls]
         # Compressed here, in a thread that nobody's requests wait for.
         answers = [
-            answer_row(put.call, journal_file.compress(put.text), now)
+            answer_row(call, journal_file.compress(text), now)
             for put in puts
-            if put.text is not None
+            for call, text in zip(put.calls, put.texts, strict=True)
+            if text is not None
         ]
         self._connection.executemany(INSERT_ANSWER, answers)
         self._connection.executemany(INSERT_CALL, [call_row(call) for call in calls])
@@ -252,10 +253,15 @@ class JournalWriter:
         if self._connection.in_transaction:  # SQLite itself rolls back after some errors
             self._connection.execute("ROLLBACK")
 
-    def _keep(self, calls: Sequence[PutCall]) -> None:
-        paid = [put for put in calls if put.text is not None or put.call.payments]
+    def _keep(self, puts: Sequence[PutCalls]) -> None:
+        paid = [
+            (call, text)
+            for put in puts
+            for call, text in zip(put.calls, put.texts, strict=True)
+            if text is not None or call.payments
+        ]
         kept = paid[: UNSAVED_MAX - len(self._unsaved)]
-        self._unsaved.extend(kept)
+        self._unsaved.extend(PutCalls((call,), (text,)) for call, text in kept)
         if len(kept) < len(paid):
             logger.error("%d paid calls are lost: disk full", len(paid) - len(kept))
 

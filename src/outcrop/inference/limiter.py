@@ -54,20 +54,32 @@ class LimiterState:
 
 
 class Permit:
-    """The right to send one request; ended by exactly one of its methods."""
+    """The right to send one request, or so many; ended by exactly one of its methods.
 
-    __slots__ = ("_epoch", "_limiter", "_sent_s", "_tokens")
+    Requests of a group that end in different ways are split off, each with the right to it alone.
+    """
 
-    def __init__(self, limiter: Limiter, epoch: int, tokens: float, sent_s: float) -> None:
+    __slots__ = ("_epoch", "_limiter", "_requests", "_sent_s", "_tokens")
+
+    def __init__(
+        self, limiter: Limiter, epoch: int, tokens: float, sent_s: float, requests: int = 1
+    ) -> None:
         self._limiter = limiter
         self._epoch = epoch
         self._tokens = tokens
         self._sent_s = sent_s
+        self._requests = requests
+
+    def split(self, tokens: float) -> Permit:
+        """Return the right to one of the requests, which took so many tokens."""
+        self._requests -= 1
+        self._tokens -= tokens
+        return Permit(self._limiter, self._epoch, tokens, self._sent_s)
 
     def succeeded(self, tokens: float | None = None) -> None:
         """The provider answered, and counted so many tokens; None: nobody knows."""
         unused = 0.0 if tokens is None else self._tokens - tokens
-        self._limiter._answered(unused, self._sent_s)
+        self._limiter._answered(unused, self._sent_s, self._requests)
 
     def throttled(self, quota: QuotaKind | None = None, retry_after_s: float | None = None) -> None:
         """The provider's quota was hit; None: it did not say which."""
@@ -106,6 +118,11 @@ class Limiter:
         return self._in_flight
 
     @property
+    def room(self) -> int:
+        """How many more may be in flight now."""
+        return max(self._window.size - self._in_flight, 0)
+
+    @property
     def state(self) -> LimiterState:
         """All of this at once."""
         return LimiterState(
@@ -123,14 +140,19 @@ class Limiter:
         first = self._shares.first()
         return None if first is None else self._obstacle(first[1], self._clock.monotonic())[0]
 
-    def try_acquire(self, share: Share[Permit] | None = None, tokens: float = 0.0) -> Permit | None:
-        """Return a permit if one is free and nobody waits for it, else None."""
+    def try_acquire(
+        self, share: Share[Permit] | None = None, tokens: float = 0.0, requests: int = 1
+    ) -> Permit | None:
+        """Return a permit for so many requests, if there is room and nobody waits; else None.
+
+        `tokens` are those of all of them.
+        """
         now_s = self._clock.monotonic()
-        if self._shares or self._obstacle(tokens, now_s)[0] is not None:
+        if self._shares or self._obstacle(tokens, now_s, requests)[0] is not None:
             return None
         if share is not None:
-            self._shares.charge(share, self._cost(tokens))
-        return self._permit(tokens, now_s)
+            self._shares.charge(share, self._cost(tokens, requests))
+        return self._permit(tokens, now_s, requests)
 
     async def acquire(self, share: Share[Permit] | None = None, tokens: float = 0.0) -> Permit:
         """Return a permit as soon as it is this share's turn, and there is one."""
@@ -162,17 +184,19 @@ class Limiter:
             self._resuming.cancel()
             await asyncio.gather(self._resuming, return_exceptions=True)
 
-    def _cost(self, tokens: float) -> float:
-        """Return what a request counts for its share."""
-        return 1.0 if self._tokens.per_s is None else max(tokens, 1.0)
+    def _cost(self, tokens: float, requests: int = 1) -> float:
+        """Return what requests count for their share."""
+        return float(requests) if self._tokens.per_s is None else max(tokens, 1.0)
 
-    def _obstacle(self, tokens: float, now_s: float) -> tuple[Wait | None, float]:
-        """Return what a request of so many tokens waits for, and how long if that is known."""
-        if self._in_flight >= self._window.size:
+    def _obstacle(
+        self, tokens: float, now_s: float, requests: int = 1
+    ) -> tuple[Wait | None, float]:
+        """Return what requests of so many tokens wait for, and how long if that is known."""
+        if self._in_flight + requests > self._window.size:
             return Wait.CONCURRENCY, 0.0
         if now_s < self._paused_until_s:
             return Wait.PAUSE, self._paused_until_s - now_s
-        wait_s = self._requests.wait_s(1.0, now_s)
+        wait_s = self._requests.wait_s(requests, now_s)
         if wait_s > 0:
             return Wait.REQUESTS, wait_s
         wait_s = self._tokens.wait_s(tokens, now_s)
@@ -180,18 +204,18 @@ class Limiter:
             return Wait.TOKENS, wait_s
         return None, 0.0
 
-    def _permit(self, tokens: float, now_s: float) -> Permit:
-        self._in_flight += 1
-        self._requests.take(1.0, now_s)
-        self._tokens.take(tokens, now_s)
-        return Permit(self, self._epoch, tokens, now_s)
+    def _permit(self, tokens: float, now_s: float, requests: int = 1) -> Permit:
+        self._in_flight += requests
+        self._requests.take(requests, now_s, requests)
+        self._tokens.take(tokens, now_s, requests)
+        return Permit(self, self._epoch, tokens, now_s, requests)
 
-    def _answered(self, unused: float, sent_s: float) -> None:
+    def _answered(self, unused: float, sent_s: float, requests: int) -> None:
         now_s = self._clock.monotonic()
         if unused:
             self._tokens.give_back(unused, now_s)
-        self._window.answered(self._in_flight, now_s - sent_s)
-        self._release()
+        self._window.answered(self._in_flight, now_s - sent_s, requests)
+        self._release(requests)
 
     def _refused(
         self,
@@ -220,8 +244,8 @@ class Limiter:
         """A request ended without an answer: whether it counts nobody knows, so it does."""
         self._release()
 
-    def _release(self) -> None:
-        self._in_flight -= 1
+    def _release(self, requests: int = 1) -> None:
+        self._in_flight -= requests
         if self._shares:
             self._serve()
 

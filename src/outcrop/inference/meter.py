@@ -7,7 +7,7 @@ and `is_cost_complete` says whether it is the whole of it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, fields
 
 from outcrop.inference.records import Answer, StatementOutcome, StatementTotals
@@ -191,12 +191,12 @@ class Meter:
         with self._lock:
             self._counts.repeated += count
 
-    def sending(self, *, is_first: bool) -> None:
-        """A request goes out; the first one for its invocation, or another one."""
+    def sending(self, requests: int = 1, *, is_first: bool) -> None:
+        """Requests go out; each the first one for its invocation, or another one."""
         with self._lock:
-            self._counts.attempts += 1
-            self._counts.sent += is_first
-            self._counts.in_flight += 1
+            self._counts.attempts += requests
+            self._counts.sent += requests * is_first
+            self._counts.in_flight += requests
 
     def refused(self, *, is_throttle: bool, is_possibly_paid: bool) -> None:
         """A request came back without an answer."""
@@ -214,24 +214,30 @@ class Meter:
 
     def paid(self, usage: TokenUsage | None, cost_usd: float | None) -> None:
         """A request came back with an answer."""
-        with self._lock:
-            self._counts.in_flight -= 1
-            self._counts.cost.add(cost_usd)
-            if usage is not None:
-                self._counts.input_tokens += usage.all_input_tokens
-                self._counts.cached_tokens += usage.cache_read_tokens
-                self._counts.output_tokens += usage.output_tokens
+        self.paid_all([(usage, cost_usd)])
 
     def asked_again(self) -> None:
         """An answer was cut, and paid for, and is asked for again with a larger limit."""
         with self._lock:
             self._counts.asked_again += 1
 
-    def answered(self, response: JsonObject) -> None:
-        """An answer is on disk and released."""
+    def paid_all(self, paid: Collection[tuple[TokenUsage | None, float | None]]) -> None:
+        """Requests came back with answers, of which these are the usages and the costs."""
+        counts = self._counts
         with self._lock:
-            self._counts.answered += 1
-            self._counts.truncated += is_truncated(response)
+            counts.in_flight -= len(paid)
+            for usage, cost_usd in paid:
+                counts.cost.add(cost_usd)
+                if usage is not None:
+                    counts.input_tokens += usage.all_input_tokens
+                    counts.cached_tokens += usage.cache_read_tokens
+                    counts.output_tokens += usage.output_tokens
+
+    def answered(self, *responses: JsonObject) -> None:
+        """Answers are on disk and released."""
+        with self._lock:
+            self._counts.answered += len(responses)
+            self._counts.truncated += sum(map(is_truncated, responses))
 
     def failed(self) -> None:
         """An invocation ended without an answer."""

@@ -90,10 +90,10 @@ class LearnedRate:
         missing = min(amount, self._level_max()) - self._level
         return 0.0 if missing <= 0 else missing / (self.per_s * self._factor())
 
-    def take(self, amount: float, now_s: float) -> None:
-        """A request is sent that takes `amount`."""
-        self._requests += 1
-        self._mean += (amount - self._mean) * _SMOOTHING
+    def take(self, amount: float, now_s: float, requests: int = 1) -> None:
+        """So many requests are sent that take `amount` together."""
+        self._requests += requests
+        self._mean += (amount / requests - self._mean) * min(_SMOOTHING * requests, 1.0)
         self._taken += amount
         if self.per_s is None:
             self._note_recent(amount, now_s)

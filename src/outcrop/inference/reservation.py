@@ -1,4 +1,4 @@
-"""Reservations: what one request may cost, set aside in all of its budgets at once.
+"""Reservations: what requests may cost, set aside in all of their budgets at once.
 
 All or nothing: where one budget has no room, nothing is reserved in any. A request that does not
 fit waits as long as others are in flight that may settle for less, holding nothing meanwhile. It
@@ -16,34 +16,48 @@ from outcrop.inference.spending import DaySpending, Spending
 
 
 class Reservation:
-    """A part of budgets, set aside for one request; ended by exactly one of its methods."""
+    """A part of budgets, set aside for one request or so many; ended by exactly one of its methods.
 
-    __slots__ = ("_budgets", "cost_pico", "spending")
+    Requests of a group that end in different ways are split off, each with its part.
+    """
 
-    def __init__(self, budgets: Sequence[Budget], spending: DaySpending, cost_pico: int) -> None:
+    __slots__ = ("_budgets", "_calls", "cost_pico", "spending")
+
+    def __init__(
+        self, budgets: Sequence[Budget], spending: DaySpending, cost_pico: int, calls: int = 1
+    ) -> None:
         self._budgets = budgets
+        self._calls = calls
         self.spending = spending
         self.cost_pico = cost_pico
 
+    def split(self, cost_pico: int) -> Reservation:
+        """Return the part of one of the requests, for which so much was set aside."""
+        self._calls -= 1
+        self.cost_pico -= cost_pico
+        return Reservation(self._budgets, self.spending, cost_pico)
+
     def settle(self, cost_pico: int) -> Payment | None:
-        """The request was paid: so much is spent, the rest is free again.
+        """The requests were paid: so much is spent, the rest is free again.
 
         Returns what the journal must store; None where it was free.
         """
-        self._end(cost_pico, calls=1)
+        self._end(cost_pico, paid_calls=self._calls)
         return self.spending.payment(cost_pico) if cost_pico else None
 
     def release(self) -> None:
-        """The request was not paid: all of it is free again."""
-        self._end(0, calls=0)
+        """The requests were not paid: all of it is free again."""
+        self._end(0, paid_calls=0)
 
-    def _end(self, cost_pico: int, calls: int) -> None:
+    def _end(self, cost_pico: int, paid_calls: int) -> None:
         spending = self.spending
         spending.reserved_pico -= self.cost_pico
         spending.unjournaled_pico += cost_pico - self.cost_pico
         spending.spent_pico += cost_pico
         for budget in self._budgets:
-            budget.settle(spending.day, self.cost_pico, cost_pico, calls)
+            budget.settle(
+                spending.day, self.cost_pico, cost_pico, calls=self._calls, paid_calls=paid_calls
+            )
 
 
 class BudgetSet:
@@ -65,19 +79,19 @@ class BudgetSet:
         """A budget for which requests must be priced before they are sent, if there is one."""
         return next((b for b in self.budgets if b.max_pico is not None), None)
 
-    def try_reserve(self, cost_pico: int) -> Reservation | None:
-        """Set `cost_pico` and one call aside in every budget, or return None if one has no room."""
+    def try_reserve(self, cost_pico: int, calls: int = 1) -> Reservation | None:
+        """Set `cost_pico` and calls aside in every budget, or return None if one has no room."""
         day = self._spending.today()
         if day != self._day.day:
             self._day = self._spending.of(day, self._user, self._model_id)
         for budget in self.budgets:
-            if not budget.has_room(cost_pico):
+            if not budget.has_room(cost_pico, calls):
                 return None
         for budget in self.budgets:
-            budget.reserve(cost_pico)
+            budget.reserve(cost_pico, calls)
         self._day.reserved_pico += cost_pico
         self._day.unjournaled_pico += cost_pico
-        return Reservation(self.budgets, self._day, cost_pico)
+        return Reservation(self.budgets, self._day, cost_pico, calls)
 
     async def reserve(self, cost_pico: int) -> Reservation:
         """Set `cost_pico` and one call aside, waiting while that may become possible.

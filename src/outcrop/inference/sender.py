@@ -24,7 +24,14 @@ from outcrop.inference.retry import Backoff, RetryPolicy
 from outcrop.inference.shares import Share
 from outcrop.inference.tokens import CHARS_PER_TOKEN, output_tokens_max, usage_max
 from outcrop.inference.warm_prefixes import WarmPrefixes
-from outcrop.providers.base import Completion, Provider, ProviderRequest, TokenUsage
+from outcrop.providers.base import (
+    Completion,
+    ImmediateProvider,
+    Provider,
+    ProviderRequest,
+    TokenUsage,
+    immediate,
+)
 from outcrop.providers.prompt_caching import PromptCaching
 
 _T = TypeVar("_T")
@@ -118,9 +125,9 @@ class Sender:
         self._output_limit = None if limits is None else limits.of(model)
         self._policy = policy
         self._retry_policy = RetryPolicy(timeout_s=policy.retry_timeout_s)
-        self._budgets = budgets
+        self.budgets = budgets
         self._is_free = channel.price is not None and not channel.price.cost_usd(_MUCH)
-        self._meter = meter
+        self.meter = meter
         self._clock = clock
         self._random = random
         self._waits = waits
@@ -134,6 +141,19 @@ class Sender:
         return self._channel.price
 
     @property
+    def room(self) -> int:
+        """How many requests the limiter's window has room for."""
+        return self._channel.limiter.room
+
+    @property
+    def immediate(self) -> ImmediateProvider | None:
+        """The provider, where groups of requests may be sent to it, since it does not wait."""
+        channel = self._channel
+        if channel.caching is not None or channel.output_limits is not None:
+            return None
+        return immediate(channel.provider)
+
+    @property
     def wait(self) -> Wait | None:
         """What those wait for who are not in flight; None if all are."""
         if self._share.waiting:
@@ -142,19 +162,22 @@ class Sender:
             return Wait.PROBE
         return Wait.RETRY if self._resting else None
 
-    async def send(self, invocation: Invocation, tally: Tally) -> Completion:
+    async def send(
+        self, invocation: Invocation, tally: Tally, failed: Exception | None = None
+    ) -> Completion:
         """Return the answer. Raises the ProviderError of the last attempt, or BudgetExceeded.
 
         `tally` is kept up to date, so that it is true however this ends. An answer that was cut at
-        a limit of the runtime's own choice is asked for again, under the default.
+        a limit of the runtime's own choice is asked for again, under the default. `failed` is the
+        error of its first attempt, where that was made with a group.
         """
         limit, default = self._output_limit, invocation.output_tokens_default
         if limit is None or default is None:
-            return await self._send(invocation, None, tally)
+            return await self._send(invocation, None, tally, failed)
         chosen = limit.choose(default)
         completion = await self._send(invocation, chosen, tally)
         if chosen < default and is_truncated(completion.response):
-            self._meter.asked_again()
+            self.meter.asked_again()
             limit.asking_again()
             try:
                 completion = await self._send(invocation, default, tally)
@@ -165,24 +188,26 @@ class Sender:
         return completion
 
     async def _send(
-        self, invocation: Invocation, output_tokens: int | None, tally: Tally
+        self,
+        invocation: Invocation,
+        output_tokens: int | None,
+        tally: Tally,
+        failed: Exception | None = None,
     ) -> Completion:
         """Send the invocation, with this limit of its answer, until it is answered or given up."""
-        caching = self._channel.caching
-        request = invocation.to_request(
-            self._policy.request_timeout_s,
-            is_marked=caching is not None and caching.marks_max > 0,
-            output_tokens_max=output_tokens,
-        )
+        request = self.request(invocation, output_tokens)
         prefixes = invocation.shared_prefixes()
-        cost_max_pico = self._cost_max_pico(invocation, request)
-        tokens = len(invocation.body) / CHARS_PER_TOKEN + (output_tokens_max(request.body) or 0)
+        cost_max_pico = self.cost_max_pico(invocation, request)
+        tokens = self.tokens_max(invocation, request)
         backoff: Backoff | None = None
         breaker = self._channel.breaker
         signs_of_life = breaker.signs_of_life
         while True:
-            is_probe = not breaker.is_clear and await self._pass_breaker()
+            is_probe = failed is None and not breaker.is_clear and await self._pass_breaker()
             try:
+                if failed is not None:
+                    first, failed = failed, None
+                    raise first
                 if not prefixes:
                     completion = await self._attempt(request, cost_max_pico, tokens, tally)
                 else:
@@ -203,7 +228,7 @@ class Sender:
                     raise
                 if not isinstance(error, Throttled):
                     tally.retries += 1
-                    self._meter.retried()
+                    self.meter.retried()
             except BaseException:
                 if is_probe:
                     breaker.abandoned()
@@ -213,6 +238,18 @@ class Sender:
                 await self._waits.wait(self._clock.sleep(delay_s))
             finally:
                 self._resting -= 1
+
+    def request(self, invocation: Invocation, output_tokens: int | None = None) -> ProviderRequest:
+        """Return the request for an invocation, with this limit of its answer or the default."""
+        caching = self._channel.caching
+        is_marked = caching is not None and caching.marks_max > 0
+        return invocation.to_request(
+            self._policy.request_timeout_s, is_marked=is_marked, output_tokens_max=output_tokens
+        )
+
+    def tokens_max(self, invocation: Invocation, request: ProviderRequest) -> float:
+        """Return what a request reserves of the provider's quota of tokens, about."""
+        return len(invocation.body) / CHARS_PER_TOKEN + (output_tokens_max(request.body) or 0)
 
     async def _pass_breaker(self) -> bool:
         """Wait until a request may go to the endpoint, and say whether it is the probe.
@@ -272,43 +309,41 @@ class Sender:
 
         `tokens` are what the request reserves of the provider's quota.
         """
-        reservation = self._budgets.try_reserve(cost_max_pico)
+        reservation = self.budgets.try_reserve(cost_max_pico)
         if reservation is None:
-            reservation = await self._waits.wait(self._budgets.reserve(cost_max_pico))
+            reservation = await self._waits.wait(self.budgets.reserve(cost_max_pico))
         permit = await self._permit(reservation, tokens)
         if not tally.attempts:
             tally.started_s = self._clock.monotonic()
-        self._meter.sending(is_first=not tally.attempts)
+        self.meter.sending(is_first=not tally.attempts)
         tally.attempts += 1
         try:
             completion = await self._channel.provider.complete(request)
-        except Throttled as error:
-            tally.throttles += 1
-            permit.throttled(error.quota, error.retry_after_s)
-            self._refused(reservation, tally, is_throttle=True, is_possibly_paid=False)
+        except BaseException as error:
+            self.refused(error, reservation, permit, tally)
             raise
-        except ProviderError as error:
-            permit.failed()
-            self._refused(
-                reservation, tally, is_throttle=False, is_possibly_paid=error.possibly_paid
-            )
-            raise
-        except BaseException:  # a bug of the provider, or the gateway closes: it may have been paid
-            permit.failed()
-            self._refused(reservation, tally, is_throttle=False, is_possibly_paid=True)
-            raise
-        permit.succeeded(self._quota_tokens(completion.usage))
+        permit.succeeded(self.quota_tokens(completion.usage))
         cost_usd = self.cost_usd(completion.usage)
         _settle(reservation, tally, cost_usd)
-        self._meter.paid(completion.usage, cost_usd)
+        self.meter.paid(completion.usage, cost_usd)
         tally.paid(completion.usage, cost_usd)
         return completion
+
+    def heard(self) -> None:
+        """The model has answered what was sent by a group."""
+        self._channel.breaker.heard()
+
+    def try_acquire(self, tokens: float, requests: int) -> Permit | None:
+        """Return a permit for so many requests, if all of them may be sent now."""
+        if not self._channel.breaker.is_clear:
+            return None
+        return self._channel.limiter.try_acquire(self._share, tokens, requests)
 
     async def _permit(self, reservation: Reservation, tokens: float) -> Permit:
         limiter = self._channel.limiter
         try:
-            if self._budgets.outlives_the_process:
-                await self._budgets.secure(reservation)
+            if self.budgets.outlives_the_process:
+                await self.budgets.secure(reservation)
             permit = limiter.try_acquire(self._share, tokens)
             if permit is not None:
                 return permit
@@ -317,22 +352,34 @@ class Sender:
             reservation.release()
             raise
 
-    def _quota_tokens(self, usage: TokenUsage | None) -> float | None:
+    def quota_tokens(self, usage: TokenUsage | None) -> float | None:
         """Return what a request with this usage has taken of the provider's quota of tokens."""
         if usage is None:
             return None
         written = usage.input_tokens + usage.cache_write_tokens
         return written + usage.output_tokens * self._channel.burndown
 
-    def _refused(
-        self, reservation: Reservation, tally: Tally, *, is_throttle: bool, is_possibly_paid: bool
+    def refused(
+        self, error: BaseException, reservation: Reservation, permit: Permit, tally: Tally
     ) -> None:
+        """End a request that came back without an answer.
+
+        What is no error of a provider's is a bug of its code, or the gateway closes: then it may
+        have been paid.
+        """
+        is_throttle = isinstance(error, Throttled)
+        is_possibly_paid = error.possibly_paid if isinstance(error, ProviderError) else True
+        if isinstance(error, Throttled):
+            tally.throttles += 1
+            permit.throttled(error.quota, error.retry_after_s)
+        else:
+            permit.failed()
         if is_possibly_paid:
             tally.possibly_paid += 1
             _settle(reservation, tally, None)
         else:
             reservation.release()
-        self._meter.refused(is_throttle=is_throttle, is_possibly_paid=is_possibly_paid)
+        self.meter.refused(is_throttle=is_throttle, is_possibly_paid=is_possibly_paid)
 
     def cost_usd(self, usage: TokenUsage | None) -> float | None:
         """Return what a request with this usage cost, None where that is unknown."""
@@ -340,7 +387,7 @@ class Sender:
             return None
         return self._channel.price.cost_usd(usage)
 
-    def _cost_max_pico(self, invocation: Invocation, request: ProviderRequest) -> int:
+    def cost_max_pico(self, invocation: Invocation, request: ProviderRequest) -> int:
         """Return the most that one request can cost.
 
         Where nobody knows that is 0 without a budget; under one BudgetExceeded is raised.
@@ -352,7 +399,7 @@ class Sender:
         if price is not None and usage is not None:
             written = TokenUsage(0, usage.output_tokens, 0, usage.input_tokens)  # prompt caching
             return pico_of(max(price.cost_usd(usage), price.cost_usd(written)))
-        limiting = self._budgets.limiting
+        limiting = self.budgets.limiting
         if limiting is None:
             return 0
         if price is None:

@@ -28,6 +28,7 @@ from outcrop.inference.policy import CallPolicy, Outcome
 from outcrop.inference.prompt_cache import PromptCache, prompt_cache_of
 from outcrop.inference.records import CallStatus, NewCall, NewStatement, StatementOutcome
 from outcrop.inference.reservation import StatementBudgets
+from outcrop.inference.slots import Slots
 
 logger = logging.getLogger("outcrop.inference")
 
@@ -68,7 +69,7 @@ class Statement:
         self._policy = policy
         self._on_finished = on_finished
         self._budgets = StatementBudgets(policy, session_budget, runtime.spending, origin.user)
-        self._common = Common(policy, self._budgets, asyncio.Semaphore(policy.max_concurrency))
+        self._common = Common(policy, self._budgets, Slots(policy.max_concurrency))
         self._started_s = runtime.clock.monotonic()
         self._started_at = runtime.clock.wall()
         self._lock = threading.Lock()

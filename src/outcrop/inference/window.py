@@ -23,8 +23,8 @@ class Window(Protocol):
         """How many may be in flight now, at least one."""
         ...
 
-    def answered(self, in_flight: int, latency_s: float) -> None:
-        """A request was answered, the last of `in_flight` that were in flight with it."""
+    def answered(self, in_flight: int, latency_s: float, answers: int = 1) -> None:
+        """Requests were answered together, the last of `in_flight` that were in flight."""
         ...
 
     def refused(self) -> None:
@@ -50,11 +50,11 @@ class AimdWindow:
         """How many may be in flight now."""
         return int(self._size)
 
-    def answered(self, in_flight: int, latency_s: float) -> None:
+    def answered(self, in_flight: int, latency_s: float, answers: int = 1) -> None:
         """Grow, if the window was full."""
         if in_flight >= int(self._size):
             step = 1.0 / self._size if self._was_refused else _GROWTH_FIRST
-            self._size = min(self._size + step, self._size_max)
+            self._size = min(self._size + step * answers, self._size_max)
 
     def refused(self) -> None:
         """Halve."""
@@ -88,8 +88,8 @@ class GradientWindow:
         """How many may be in flight now."""
         return int(self._size)
 
-    def answered(self, in_flight: int, latency_s: float) -> None:
-        """Take a latency into account."""
+    def answered(self, in_flight: int, latency_s: float, answers: int = 1) -> None:
+        """Take a latency into account: once for what was answered together."""
         self._answers += 1
         if self._answers <= self._WARM_UP:  # the plain mean at first
             self._recent_s += (latency_s - self._recent_s) / self._answers

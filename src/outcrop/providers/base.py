@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 # A JSON object whose shape is checked where it is read, not by the type checker.
 JsonObject: TypeAlias = Mapping[str, Any]
@@ -150,3 +150,28 @@ class Provider(Protocol):
     async def close(self) -> None:
         """Close connections and release the model. Safe to call twice."""
         ...
+
+
+@runtime_checkable
+class ImmediateProvider(Provider, Protocol):
+    """A provider that has its answers in process, and waits for nothing to give them.
+
+    The runtime sends such a provider many requests in one go (`inference/group.py`): where an
+    answer takes microseconds, a task, a permit and a commit for each would take most of the time.
+    """
+
+    @property
+    def answers_at_once(self) -> bool:
+        """Whether `complete_now` may be called: it depends on how the provider was configured."""
+        ...
+
+    def complete_now(self, request: ProviderRequest) -> Completion:
+        """Do what `complete` does, without waiting; raises the same errors."""
+        ...
+
+
+def immediate(provider: Provider) -> ImmediateProvider | None:
+    """Return `provider` if it answers at once, as it is configured, else None."""
+    if isinstance(provider, ImmediateProvider) and provider.answers_at_once:
+        return provider
+    return None

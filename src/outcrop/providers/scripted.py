@@ -36,7 +36,12 @@ from outcrop.providers.base import (
     TokenUsage,
 )
 from outcrop.providers.converse import output_schema_of, text_response
-from outcrop.providers.families.base import complete_raw, find_family
+from outcrop.providers.families.base import (
+    complete_raw,
+    find_family,
+    raw_completion,
+    unified_request,
+)
 from outcrop.providers.schema_answers import write_json
 from outcrop.providers.scripted_options import FAULTS, Rule, ScriptedOptions, parse_options
 from outcrop.providers.seeded import FaultDraw, digest, draw_lognormal
@@ -68,6 +73,7 @@ class ScriptedProvider:
         self.options = options or ScriptedOptions()
         self.tally = Tally()
         self._sleep = sleep
+        self._has_draws = bool(self.options.fault_rates)
         rates = self.options.fault_rates.items()
         self._faults = FaultDraw(
             transient={n: r for n, r in rates if FAULTS[n].is_transient},
@@ -84,6 +90,11 @@ class ScriptedProvider:
         """It refuses, if its rules say so."""
         return False
 
+    @property
+    def answers_at_once(self) -> bool:
+        """Whether no latency is set."""
+        return not self.options.latency.median_ms
+
     async def complete(self, request: ProviderRequest) -> Completion:
         """Answer `request` from the script; raises what its fault says."""
         if request.request_type is RequestType.RAW:
@@ -98,28 +109,51 @@ class ScriptedProvider:
         finally:
             tally.in_flight -= 1
 
+    def complete_now(self, request: ProviderRequest) -> Completion:
+        """Do the same, where no latency is set."""
+        if request.request_type is RequestType.RAW:
+            family = find_family(request.model_id, request.body)
+            completion = self.complete_now(unified_request(family, request))
+            return raw_completion(family, request, completion)
+        self.tally.requests += 1
+        prompt = prompt_text(request.body)
+        self._check_context(prompt)
+        key = self._key(request, prompt) if self._has_draws else b""
+        return self._answer(request, prompt, key)
+
     async def close(self) -> None:
         """Do nothing: nothing is held open."""
 
     async def _run(self, request: ProviderRequest) -> Completion:
         prompt = prompt_text(request.body)
         self._check_context(prompt)
-        key = digest(self.options.seed, request.model_id, prompt)
-        rule = next((r for r in self.options.rules if r.pattern.search(prompt)), None)
-        fault = rule.fault if rule is not None else self._faults.choose(key)
+        key = self._key(request, prompt)
         latency_ms = self._draw_latency(key)
         if latency_ms > request.timeout_s * 1_000:
             await self._sleep(request.timeout_s)
-            fault = "timeout"
-        elif latency_ms:
+            raise self._error("timeout")
+        if latency_ms:
             await self._sleep(latency_ms / 1_000)
+        return self._answer(request, prompt, key, round(latency_ms))
+
+    def _answer(
+        self, request: ProviderRequest, prompt: str, key: bytes, latency_ms: int = 0
+    ) -> Completion:
+        rule = next((r for r in self.options.rules if r.pattern.search(prompt)), None)
+        fault = rule.fault if rule is not None else self._faults.choose(key)
         if fault in _ERRORS:
-            error = _ERRORS[fault]()
-            self.tally.paid += error.possibly_paid
-            raise error
+            raise self._error(fault)
         self.tally.paid += 1
         answer = self._write_answer(request.body, prompt, rule)
-        return _complete(request.body, prompt, answer, fault, round(latency_ms))
+        return _complete(request.body, prompt, answer, fault, latency_ms)
+
+    def _error(self, fault: str | None) -> ProviderError:
+        error = _ERRORS[fault]()
+        self.tally.paid += error.possibly_paid
+        return error
+
+    def _key(self, request: ProviderRequest, prompt: str) -> bytes:
+        return digest(self.options.seed, request.model_id, prompt)
 
     def _draw_latency(self, key: bytes) -> float:
         latency = self.options.latency

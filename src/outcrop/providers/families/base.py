@@ -129,9 +129,17 @@ async def complete_raw(
     request: ProviderRequest,
 ) -> Completion:
     """Answer a RAW request through the neutral form; the answer is in the family's own form."""
-    unified = replace(
-        request, request_type=RequestType.UNIFIED, body=family.to_converse(request.body)
-    )
-    completion = await send_unified(unified)
+    completion = await send_unified(unified_request(family, request))
+    return raw_completion(family, request, completion)
+
+
+def unified_request(family: Family, request: ProviderRequest) -> ProviderRequest:
+    """Return a RAW request in the neutral form."""
+    body = family.to_converse(request.body)
+    return replace(request, request_type=RequestType.UNIFIED, body=body)
+
+
+def raw_completion(family: Family, request: ProviderRequest, completion: Completion) -> Completion:
+    """Return what answers the neutral form of a RAW `request` in the family's own form."""
     response = family.from_converse(completion.response, request.model_id)
     return Completion(response, completion.usage, completion.latency_ms)
