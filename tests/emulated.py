@@ -18,18 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
-from botocore.config import Config
-from moto.server import ThreadedMotoServer
-
 from outcrop.emulator.config import EmulatorConfig
 from outcrop.emulator.server import RunningEmulator
 from outcrop.providers.scripted import ScriptedProvider, scripted_answer
 from outcrop.providers.scripted_options import parse_options
 from outcrop.session import Notice
 from outcrop.warehouse import Warehouse
+from tests.object_store import REGION, new_bucket, running_object_store
 
-REGION = "us-east-1"
 KEYS = {"AWS_ACCESS_KEY_ID": "dev", "AWS_SECRET_ACCESS_KEY": "dev", "AWS_REGION": REGION}
 DEADLINE_S = 60.0
 
@@ -55,26 +51,10 @@ def bedrock_environment(emulator: RunningEmulator) -> dict[str, str]:
 @contextmanager
 def object_store(**objects: bytes) -> Iterator[tuple[str, str]]:
     """Run an S3 with `objects` in one bucket; give its endpoint and the bucket's name."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        endpoint, bucket = f"http://{host}:{port}", "clinic"
-        s3 = boto3.client(
-            "s3",
-            endpoint_url=endpoint,
-            region_name=REGION,
-            aws_access_key_id="dev",
-            aws_secret_access_key="dev",
-            config=Config(retries={"total_max_attempts": 1}),
-        )
-        s3.create_bucket(Bucket=bucket)
+    with running_object_store() as endpoint, new_bucket(endpoint, "clinic") as bucket:
         for key, body in objects.items():
-            s3.put_object(Bucket=bucket, Key=key, Body=body)
-        s3.close()
-        yield endpoint, bucket
-    finally:
-        server.stop()
+            bucket.put_object(Key=key, Body=body)
+        yield endpoint, bucket.name
 
 
 class Shop:

@@ -12,49 +12,31 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from botocore.config import Config
-from moto.server import ThreadedMotoServer
 
 from outcrop.errors import FileUnavailable, InvalidParameter, LoadFailed
+from tests.object_store import KEYS, new_bucket, running_object_store
 from tests.unit.copy.table import Table
-
-KEY = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
 
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with running_object_store() as endpoint:
+        yield endpoint
 
 
 @pytest.fixture
 def bucket(endpoint: str, request: pytest.FixtureRequest) -> Iterator[Any]:
-    s3 = boto3.resource(
-        "s3",
-        endpoint_url=endpoint,
-        region_name="us-east-1",
-        aws_access_key_id="testing",
-        aws_secret_access_key="testing",
-        config=Config(retries={"total_max_attempts": 1}),
-    )
-    bucket = s3.create_bucket(Bucket=f"bucket-{abs(hash(request.node.name))}")
-    yield bucket
-    bucket.objects.delete()
-    bucket.delete()
-    s3.meta.client.close()
+    with new_bucket(endpoint, f"bucket-{abs(hash(request.node.name))}") as bucket:
+        yield bucket
 
 
 @pytest.fixture
 def table(tmp_path: Path, endpoint: str) -> Iterator[Table]:
     with Table(tmp_path, a="int", b="varchar") as t:
-        t.environ = {**KEY, "AWS_ENDPOINT_URL_S3": endpoint}
+        t.environ = {**KEYS, "AWS_ENDPOINT_URL_S3": endpoint}
         yield t
 
 

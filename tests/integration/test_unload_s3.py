@@ -7,41 +7,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
-from moto.server import ThreadedMotoServer
 
 from outcrop.errors import Error, FileUnavailable
 from outcrop.session import Session
 from outcrop.warehouse import Warehouse
-
-
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+from tests.object_store import KEYS, new_bucket, running_object_store
 
 
 @pytest.fixture
-def bucket(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", endpoint)
-    s3 = boto3.resource(
-        "s3",
-        endpoint_url=endpoint,
-        region_name="us-east-1",
-        config=Config(retries={"total_max_attempts": 1}),
-    )
-    bucket = s3.create_bucket(Bucket="unloaded")
-    yield bucket
-    bucket.objects.delete()
-    bucket.delete()
-    s3.meta.client.close()
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    with running_object_store() as endpoint, new_bucket(endpoint, "unloaded") as bucket:
+        for name, value in KEYS.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", endpoint)
+        yield bucket
 
 
 @pytest.fixture
