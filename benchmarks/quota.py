@@ -4,6 +4,9 @@ One side is a statement in a new warehouse, whose limiter finds the quota by wha
 other keeps a bucket just like the service's, so that it rides the quota exactly; it is told each
 change. Both ask the same emulator at the same time, each for a model of its own with the same
 quota. The emulator, another process, is the judge: its ledger is read every 50 ms.
+
+Then two statements race in the same way: one whose model has no MAX_TOKENS, so that the limit of
+its answers is chosen by those so far, and one whose model is given the default.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from yarl import URL
 from benchmarks.emulated import REGION, aws_keys, counts_by_model, emulator, put_quotas
 from benchmarks.report import Report, Target, milliseconds, ratio, seconds
 from benchmarks.workload import create_notes, create_numbers, open_session, open_warehouse, run
+from outcrop.config import SETTINGS
 from outcrop.errors import QueryCanceled
 from outcrop.providers.burndown import burndown_of
 from outcrop.providers.sigv4 import AwsKeys, Signer, make_target
@@ -35,6 +39,7 @@ CALLS = 2_000
 WARM_UP = 0.1
 SAMPLE_S = 0.05
 MAX_TOKENS = 200
+MAX_TOKENS_DEFAULT = int(str(SETTINGS["outcrop.max_tokens_default"].default))
 # Output tokens count five times for both, so that what is settled differs from what is reserved.
 MODELS = {
     "ours": "anthropic.claude-sonnet-4-5-20250929-v1:0",
@@ -44,6 +49,10 @@ REQUESTS_A_S = 40.0
 TOKENS_A_MINUTE = 400_000.0
 BURST_S = 1.0
 RATIO_LEAST, THROTTLED_MOST = 0.95, 3.0
+
+# The longer an answer takes, the longer its limit keeps quota from other requests.
+LONG_LATENCY_MS = 1_000
+UNSET_LEAST = 1.5
 
 # The job beside which one row is asked for, and how often.
 JOB_ROWS, JOB_WARM_UP_CALLS, QUESTIONS = 10_000, 400, 15
@@ -98,12 +107,17 @@ def measure(*, is_quick: bool) -> Report:
                 ),
                 Target(f"{case.title}: failed rows", ours.failed, most=0.0, unit=""),
             )
+        unset, default = _compare_limits(60 if is_quick else CALLS // 2)
         alone, beside = _ask_beside_a_job(questions, warm_up)
+    gained = unset.calls_a_s / default.calls_a_s
     slower = statistics.median(beside) / statistics.median(alone)
     rows += (
+        _row(f"tokens: MAX_TOKENS {MAX_TOKENS_DEFAULT}", default),
+        _row("tokens: no MAX_TOKENS", unset, ratio(gained)),
         ("one row, alone", "", "", "", milliseconds(statistics.median(alone))),
         ("one row beside a job", "", "", ratio(slower), milliseconds(statistics.median(beside))),
     )
+    targets.append(Target("tokens: no MAX_TOKENS, to the default", gained, UNSET_LEAST))
     targets.append(Target("one row beside a job, to its time alone", slower, most=QUESTION_MOST))
     return Report(
         "Throughput under an unknown quota against a client that knows it",
@@ -112,7 +126,8 @@ def measure(*, is_quick: bool) -> Report:
             f"call, quota of {REQUESTS_A_S:g}",
             f"requests/s or {TOKENS_A_MINUTE:,.0f} tokens/min whose bucket holds {BURST_S:g} s' "
             "worth. Of both sides the first",
-            f"{WARM_UP:.0%} of the calls are left out. A row beside a job: medians of {questions}; "
+            f"{WARM_UP:.0%} of the calls are left out. With and without MAX_TOKENS: "
+            f"{LONG_LATENCY_MS:,} ms a call. A row beside a job: medians of {questions}; "
             f"the slowest took {seconds(max(beside))}.",
         ),
         ("", "calls a second", "throttled", "ratio", "latency"),
@@ -286,7 +301,7 @@ def _compete(case: Case, calls: int) -> tuple[Result, Result]:
     with ExitStack() as stack:
         url = stack.enter_context(emulator(*options))
         session = stack.enter_context(open_session(_config(url)))
-        _create_model(session)
+        _create_model(session, "ours", MAX_TOKENS)
         create_notes(session, calls, _prompts("note"))
         bucket = Bucket(_per_s(case))
         peer = Peer(url, calls, bucket, case.quota == "tpm")
@@ -305,12 +320,37 @@ def _config(url: str) -> dict[str, object]:
     return {"providers": {"bedrock": {"endpoint_url": url, "region": REGION}}}
 
 
-def _create_model(session: Session) -> None:
+def _create_model(session: Session, side: str, max_tokens: int | None) -> None:
+    limit = "" if max_tokens is None else f", MAX_TOKENS {max_tokens}"
     session.execute("SET outcrop.on_error TO 'null'")  # to count the rows that fail
     session.execute(
         "CREATE EXTERNAL MODEL asked FUNCTION ask IAM_ROLE default MODEL_TYPE BEDROCK "
-        f"SETTINGS (MODEL_ID '{MODELS['ours']}', MAX_TOKENS {MAX_TOKENS})"
+        f"SETTINGS (MODEL_ID '{MODELS[side]}'{limit})"
     )
+
+
+def _compare_limits(calls: int) -> tuple[Result, Result]:
+    """Run a statement without MAX_TOKENS and one with the default; return their results."""
+    case = Case("limits", "tpm", TOKENS_A_MINUTE, (1, 1, 1))
+    options = [f"--latency-ms={LONG_LATENCY_MS}", f"--burst={case.quota}={BURST_S}"]
+    options += [f"--quota={case.quota}={case.amount}"]
+    limits = {"ours": None, "peer": MAX_TOKENS_DEFAULT}
+    with ExitStack() as stack:
+        url = stack.enter_context(emulator(*options))
+        judge = Judge(url, case, calls, Bucket(_per_s(case)))
+        stack.callback(judge.stop)
+        threads = []
+        for side, max_tokens in limits.items():
+            session = stack.enter_context(open_session(_config(url)))
+            _create_model(session, side, max_tokens)
+            create_notes(session, calls, _prompts("note"))
+            arguments = (session, "SELECT count(ask(body)) FROM notes")
+            threads.append(threading.Thread(target=run, args=arguments, name=side))
+        for thread in (judge, *threads):
+            thread.start()
+        for thread in (*threads, judge):
+            thread.join()
+    return judge.result("ours", 0), judge.result("peer", 0)
 
 
 def _ask_beside_a_job(questions: int, warm_up: int) -> tuple[list[float], list[float]]:
@@ -319,7 +359,7 @@ def _ask_beside_a_job(questions: int, warm_up: int) -> tuple[list[float], list[f
     with emulator(*options) as url, open_warehouse(_config(url)) as warehouse:
         job, session = warehouse.open_session(), warehouse.open_session()
         create_numbers(job)
-        _create_model(job)
+        _create_model(job, "ours", MAX_TOKENS)
         create_notes(job, JOB_ROWS, _prompts("job"))
         _ask_once(session, "warm up")
         alone = [_ask_once(session, f"alone {number}") for number in range(questions)]

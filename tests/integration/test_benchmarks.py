@@ -45,6 +45,7 @@ def test_the_benchmarks_without_a_model(repository: Path) -> None:
 def test_the_throughput_under_a_quota(repository: Path) -> None:
     table = run(repository, "quota")
     assert table.count(": a client that knows ") == 4
+    assert re.search(r"^tokens: no MAX_TOKENS +[\d.]+ ", table, re.MULTILINE)
     assert re.search(r"^one row beside a job +[\d.]+x", table, re.MULTILINE)
 
 
