@@ -25,6 +25,9 @@ ARGS ?=
 CASES ?= 20000
 SEED ?= 0
 
+# The soak's: how often processes are killed, and how many calls are simulated. It takes SEED= as well.
+KILLS ?= 2000
+
 # How often each data set of the sampling estimates is run.
 RUNS ?= 100
 
@@ -35,7 +38,7 @@ define pip
 	  || { echo "pip failed; the end of $(VENV)/pip.log:" >&2; tail -n 40 $(VENV)/pip.log >&2; exit 1; }
 endef
 
-.PHONY: help demo test check fuzz docs lint format bench clean run-packages test-packages models
+.PHONY: help demo test check fuzz soak docs lint format bench clean run-packages test-packages models
 
 help: ## Say what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +59,10 @@ fuzz: $(BIN)/.dev ## Compare random queries with plain SQL for long; CASES= and 
 	@OUTCROP_FUZZ_CASES=$(CASES) OUTCROP_FUZZ_SEED=$(SEED) \
 	  $(BIN)/python -m pytest tests/properties/test_planner_differential.py --timeout 0 \
 	  --log-cli-level INFO $(ARGS)
+
+soak: $(BIN)/.dev ## Kill processes at KILLS= random points of random workloads, from SEED= on
+	@OUTCROP_SOAK_KILLS=$(KILLS) OUTCROP_SOAK_SEED=$(SEED) \
+	  $(BIN)/python -m pytest tests/durability/kills --timeout 0 $(ARGS)
 
 docs: $(BIN)/.dev ## Write the pages of the reference that a run makes
 	@$(BIN)/python -m tests.shapes

@@ -25,8 +25,17 @@ LEAK_GRACE_S = 5.0
 # that finds one could spend money.
 _SECRET_PREFIXES = ("AWS_", "OPENAI_", "ANTHROPIC_", "BEDROCK_")
 _PERSONAL_PREFIXES = (*_SECRET_PREFIXES, "OUTCROP_", "PG", "XDG_")
-# How much is tested, as `make fuzz` and `make coverage` say.
-_KEPT = frozenset({"OUTCROP_FUZZ_CASES", "OUTCROP_FUZZ_SEED", "OUTCROP_SAMPLE_RUNS"})
+# How much is tested, as `make fuzz`, `make coverage` and `make soak` say.
+_KEPT = frozenset(
+    {
+        "OUTCROP_FUZZ_CASES",
+        "OUTCROP_FUZZ_SEED",
+        "OUTCROP_SAMPLE_RUNS",
+        "OUTCROP_SOAK_CALLS",
+        "OUTCROP_SOAK_KILLS",
+        "OUTCROP_SOAK_SEED",
+    }
+)
 
 _LOCAL_NAMES = ("", "localhost", "ip6-localhost")
 _NAME_LOOKUPS = ("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr")
