@@ -218,7 +218,7 @@ class Split:
             self._replace_computed(part, alias)
         taken: set[str] = set(self._columns.values())
         carried: dict[tuple[str, str], str] = {}
-        for part in upper_clauses(self.outer):
+        for part in (*upper_clauses(self.outer), *join_conditions(self.outer)):
             for column in list(own_columns(part, names)):
                 key = (column.table, column.name)
                 if key not in carried:

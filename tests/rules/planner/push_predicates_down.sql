@@ -70,6 +70,15 @@ SELECT s.y FROM (SELECT t.i, t.p, f(t.p) AS y FROM t WHERE t.i = 1 OR t.p = 'b')
 SELECT s.i FROM (SELECT i, p FROM t WHERE f(p) = 'x') AS s WHERE 1 = 0;
 SELECT s.i FROM (SELECT t.i, t.p FROM t WHERE f(t.p) = 'x' AND FALSE) AS s WHERE FALSE;
 
+-- What joins no row goes into the side of which a join then takes none.
+SELECT t.i FROM t LEFT JOIN (SELECT i FROM u WHERE f(b) = 'x') AS s ON s.i = t.i AND 1 = 0;
+SELECT t.i FROM t LEFT JOIN (SELECT u.i FROM u WHERE f(u.b) = 'x' AND FALSE) AS s ON FALSE;
+
+SELECT r.i FROM (SELECT i FROM t WHERE f(p) = 'x') AS r RIGHT JOIN (SELECT i FROM u WHERE s(b) = 'x') AS s
+ON 1 = 0;
+SELECT r.i FROM (SELECT t.i FROM t WHERE f(t.p) = 'x' AND 1 = 0) AS r RIGHT JOIN (SELECT u.i FROM u
+WHERE s(u.b) = 'x') AS s ON 1 = 0;
+
 -- What IN and EXISTS ask without a model goes before the models of the subquery that they ask it of.
 SELECT s.i FROM (SELECT i FROM t WHERE f(p) = 'x') AS s WHERE s.i IN (SELECT i FROM u);
 SELECT s.i FROM (SELECT t.i FROM t WHERE f(t.p) = 'x' AND t.i IN (SELECT u.i FROM u)) AS s;
@@ -77,6 +86,17 @@ SELECT s.i FROM (SELECT t.i FROM t WHERE f(t.p) = 'x' AND t.i IN (SELECT u.i FRO
 SELECT s.i FROM (SELECT i FROM t WHERE f(p) = 'x') AS s WHERE EXISTS (SELECT 1 FROM u WHERE u.i = s.i);
 SELECT s.i FROM (SELECT t.i FROM t WHERE f(t.p) = 'x' AND EXISTS (SELECT 1 FROM u WHERE t.i = u.i))
 AS s;
+
+-- So does what they ask models themselves, which is asked in any case.
+SELECT s.i FROM (SELECT i FROM t WHERE f(p) = 'x') AS s WHERE s.i IN (SELECT i FROM u WHERE f(b) = 'x');
+SELECT s.i FROM (SELECT t.i FROM t WHERE f(t.p) = 'x' AND t.i IN (SELECT u.i FROM u WHERE f(u.b) =
+'x')) AS s;
+
+-- And before model predicates that go there after them.
+SELECT s.i FROM (SELECT i, f(p) AS y FROM t) AS s WHERE f(s.y) = 'x' AND EXISTS (SELECT 1 FROM u WHERE
+u.i = s.i);
+SELECT s.i FROM (SELECT t.i, f(t.p) AS y FROM t WHERE EXISTS (SELECT 1 FROM u WHERE t.i = u.i) AND
+f(f(t.p)) = 'x') AS s;
 
 -- Not where a name would mean something else within.
 SELECT s.i FROM (SELECT i FROM t WHERE f(p) = 'x') AS s WHERE s.i IN (SELECT i FROM t WHERE q = 'x');

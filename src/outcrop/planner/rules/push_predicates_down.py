@@ -11,6 +11,8 @@ but never below a join: what joins has at most as many distinct prompts as what 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlglot import exp
 from sqlglot.optimizer.pushdown_predicates import pushdown_predicates, replace_aliases
 
@@ -76,18 +78,29 @@ def _release(query: exp.Query, held: list[exp.Expr]) -> None:
 
 
 def _push_constants(block: exp.Select) -> None:
-    """Copy what WHERE says of no row, such as 1 = 0, into the subqueries that the block reads.
+    """Copy what WHERE or ON says of no row, such as 1 = 0, into the subqueries that it makes idle.
 
-    It may go into any of them: where it does not hold, the block gives no rows in any case.
+    Where WHERE does not hold, the block gives no rows; where ON does not, the join takes none of
+    the side that it does not keep. So the constant may go into any subquery there.
     """
-    constants = [part for part in conjuncts(block.args.get("where")) if _is_constant(part)]
     from_ = block.args.get("from_")
-    sources = [from_.this] if from_ is not None else []
-    sources += [join.this for join in block.args.get("joins") or []]
+    sources: list[exp.Expr] = [from_.this] if from_ is not None else []
+    for join in block.args.get("joins") or []:
+        joined = [*sources, join.this]
+        idle = {"": joined, "LEFT": [join.this], "RIGHT": sources}
+        _copy_constants(join.args.get("on"), idle.get(join.side, []))
+        sources = joined
+    _copy_constants(block.args.get("where"), sources)
+
+
+def _copy_constants(condition: exp.Expr | None, sources: Sequence[exp.Expr]) -> None:
+    """Add the constants among the parts of a condition to the WHERE of subqueries."""
+    constants = [part for part in conjuncts(condition) if _is_constant(part)]
     for source in sources if constants else []:
         for arm in _arms(source.this) if isinstance(source, exp.Subquery) else []:
-            parts = [*conjuncts(arm.args.get("where")), *(part.copy() for part in constants)]
-            set_condition(arm, "where", parts)
+            parts = conjuncts(arm.args.get("where"))
+            added = [part.copy() for part in constants if part not in parts]
+            set_condition(arm, "where", [*parts, *added])
 
 
 def _is_constant(part: exp.Expr) -> bool:
@@ -110,14 +123,19 @@ def _only_source(block: exp.Select) -> exp.Select | None:
 
 
 def _push_predicates_with_subqueries(block: exp.Select) -> None:
-    """Move what IN and EXISTS ask of a subquery's rows, without a model, before its own models."""
-    inner = _only_source(block)
-    if inner is None or not has_call_in_scope(inner.args.get("where")):
+    """Move what IN and EXISTS ask of a subquery's rows before the models of that subquery.
+
+    What they ask models themselves depends on no row of it, and is asked in any case.
+    """
+    inner, conditions = _only_source(block), conjuncts(block.args.get("where"))
+    if inner is None or not any(
+        has_call_in_scope(part) for part in (*conditions, *conjuncts(inner.args.get("where")))
+    ):
         return
     alias: str = block.args["from_"].this.alias
-    for part in conjuncts(block.args.get("where")):
+    for part in conditions:
         lowered = part.copy() if part.find(exp.Query) is not None else None
-        if lowered is None or has_call(lowered) or has_random(lowered):
+        if lowered is None or has_call_in_scope(lowered) or has_random(lowered):
             continue
         if _lower_columns(lowered, alias, inner):
             kept = [other for other in conjuncts(block.args.get("where")) if other is not part]
