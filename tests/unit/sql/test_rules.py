@@ -16,13 +16,12 @@ import pytest
 from sqlglot import exp
 
 from outcrop.sql.duckdb_dialect import render
-from outcrop.sql.semantics import RULES, apply
-from outcrop.sql.semantics.navigate_super_paths import navigate_folded_super_paths
-from outcrop.sql.semantics.tree import rewrite
+from outcrop.sql.semantics import FOLDING_RULES, RULES, apply
+from outcrop.sql.semantics.tree import Rule, apply_rules
 from tests.unit.sql.warehouse_tables import bind, engine_with_tables
 
 FOLDER = Path(__file__).parents[2] / "rules" / "semantics"
-BY_NAME = {rule.__name__: rule for rule in (*RULES, navigate_folded_super_paths)}
+BY_NAME = {rule.name: rule for rule in (*RULES, *FOLDING_RULES)}
 
 
 def _pairs() -> Iterator[tuple[str, str, str]]:
@@ -53,11 +52,19 @@ def test_a_rule_gives_what_its_pair_expects(
 ) -> None:
     is_query = _is_query(before)
     tree = bind(before if is_query else f"SELECT {before} AS x FROM t")
-    tree = rewrite(tree, BY_NAME[rule])
+    tree = apply_rules(tree, [BY_NAME[rule]])
     shown = tree if is_query else tree.expressions[0].unalias()
     assert isinstance(shown, exp.Expr)
     assert render(shown) == " ".join(after.split())
     engine.execute(f"EXPLAIN {render(apply(tree))}")
+
+
+@pytest.mark.parametrize("before", sorted({before for _, before, _ in PAIRS}))
+def test_rules_leave_other_kinds_of_node_as_they_are(before: str) -> None:
+    is_query = _is_query(before)
+    trees = [bind(before if is_query else f"SELECT {before} AS x FROM t") for _ in range(2)]
+    of_all_kinds = [Rule(rule.rewrite, (exp.Expr,)) for rule in RULES]
+    assert render(apply_rules(trees[0], of_all_kinds)) == render(apply_rules(trees[1], RULES))
 
 
 def test_every_rule_has_pairs() -> None:

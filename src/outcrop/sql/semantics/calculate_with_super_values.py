@@ -25,6 +25,9 @@ _ORDER: dict[type[exp.Expr], str] = {exp.LT: "<", exp.LTE: "<=", exp.GT: ">", ex
 _TEXT_OPERATORS = (exp.DPipe, exp.Like, exp.ILike, exp.SimilarTo, exp.RegexpLike, exp.RegexpILike)
 _SUMS = (exp.Sum, exp.Avg, exp.Median, exp.Stddev, exp.StddevSamp, exp.StddevPop)
 
+OPERATORS = (*_ARITHMETIC, *_ORDER, *_TEXT_OPERATORS, *_SUMS)
+"""The operators and functions that take SUPER values."""
+
 
 def calculate_with_super_values(node: exp.Expr) -> exp.Expr:
     """Calculate with and compare SUPER values by the types that they have at run time.

@@ -6,7 +6,7 @@ from sqlglot import exp
 
 from outcrop.sql.semantics.tree import CHAR_TYPES, TEXT_TYPES, engine, is_type
 
-_COMPARISONS = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE)
+COMPARISONS = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE)
 
 
 def ignore_padding_of_char(node: exp.Expr) -> exp.Expr:
@@ -16,7 +16,7 @@ def ignore_padding_of_char(node: exp.Expr) -> exp.Expr:
     `rtrim(c) = rtrim('a')`. It does not fire where neither side is CHAR: a VARCHAR keeps its
     blanks here, since trimming every text would cost every join.
     """
-    if not isinstance(node, _COMPARISONS):
+    if not isinstance(node, COMPARISONS):
         return node
     sides = (node.this, node.expression)
     if any(is_type(side, *CHAR_TYPES) for side in sides):

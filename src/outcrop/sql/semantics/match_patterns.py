@@ -16,6 +16,12 @@ _AT_RUN_TIME = (
 )
 
 
+PATTERNS = (
+    exp.Like, exp.ILike, exp.SimilarTo, exp.Escape, exp.RegexpLike, exp.RegexpILike,
+)  # fmt: skip
+"""The operators that match a pattern."""
+
+
 def match_patterns(node: exp.Expr) -> exp.Expr:
     r"""Match patterns by Redshift's rules.
 
