@@ -17,6 +17,7 @@ from outcrop.planner.rules.drop_order_of_subqueries import drop_order_of_subquer
 from outcrop.planner.rules.empty_lists_of_exists import empty_lists_of_exists
 from outcrop.planner.rules.extract_calls import extract_calls
 from outcrop.planner.rules.filter_before_calls import filter_before_calls
+from outcrop.planner.rules.filter_before_left_joins import filter_before_left_joins
 from outcrop.planner.rules.filter_shared_ctes import filter_shared_ctes
 from outcrop.planner.rules.guard_subqueries import guard_subqueries
 from outcrop.planner.rules.inline_single_use_ctes import inline_single_use_ctes
@@ -63,6 +64,7 @@ QUERY_RULES = (
 BLOCK_RULES = (
     resolve_order_aliases,
     move_join_calls_to_where,
+    filter_before_left_joins,
     answer_join_calls_on_their_side,
     separate_calls_over_aggregates,
     separate_calls_over_windows,
