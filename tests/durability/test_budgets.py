@@ -250,7 +250,8 @@ def test_alerts_come_before_the_closing_notice_and_once(
         first: list[Notice] = []
         assert isinstance(ask(warehouse, 0, notices=first), BudgetExceeded)
         *alerts, closing = first
-        assert [alert.severity for alert in alerts] == ["NOTICE"]
+        assert {alert.severity for alert in alerts} == {"NOTICE"}
+        assert len(alerts) == len({alert.message.split(" %")[0] for alert in alerts})
         assert f"budget for user 'ann' of ${limit_usd} is spent: $" in alerts[0].message
         assert "reused" in closing.message
         again: list[Notice] = []

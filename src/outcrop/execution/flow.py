@@ -139,12 +139,13 @@ class Flow(StageOperator):
         return AskedCall(question, self._operator.answers, self._news, self._ended)
 
     def _wait(self) -> None:
-        """Wait for answers, and hand on what is due."""
+        """Wait for answers, hand on what is due, and tell what a long statement has spent."""
         paces = [stage.pace.due_in_s for stage in self._stages.values() if stage.is_watched]
         self._ended.wait(min(paces, default=0.0))  # many answers at once are a portion
         self._news.wait(_PATIENCE_S)
         self._news.clear()
         self._ended.clear()
+        self._operator.tell_alerts()
         for stage in self._stages.values():
             stage.collect()
             if stage.answers_kept >= _ANSWERS_KEPT_MAX:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import pyarrow as pa
@@ -10,9 +10,11 @@ import pyarrow as pa
 from outcrop.catalog.objects import ExternalModel
 from outcrop.engines.base import EngineSession
 from outcrop.execution.arrow_columns import integer_column, text_column
+from outcrop.execution.closing_notice import budget_notice
 from outcrop.execution.compose_invocation import Destination
 from outcrop.execution.order_choice import Spent
 from outcrop.execution.question import Answered, Failures, InferOptions, Question
+from outcrop.execution.result import Notice
 from outcrop.inference.statement import Statement as StatementCalls
 from outcrop.planner.plan import StagedCall
 
@@ -37,11 +39,13 @@ class InferOperator:
         calls: StatementCalls,
         route: Router,
         options: InferOptions,
+        notify: Callable[[Notice], None],
     ) -> None:
         self._engine = engine
         self._calls = calls
         self._route = route
         self._options = options
+        self._notify = notify
         self._destinations: dict[tuple[object, ...], Destination] = {}
         self._questions = 0
         self.failures = Failures()
@@ -86,6 +90,11 @@ class InferOperator:
         """
         if tested and not self.failures.count and not self.failures.nulls:
             self._calls.remember(tested)
+
+    def tell_alerts(self) -> None:
+        """Tell the user of the budgets of which much is spent, each time once."""
+        for alert in self._calls.take_alerts():
+            self._notify(budget_notice(alert))
 
     def stop(self) -> None:
         """Ask nothing more; what is in flight is finished and journaled in the background."""

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from outcrop.config import OnError, SettingValue
 from outcrop.engines.base import EngineColumn, EngineSession
 from outcrop.errors import QueryCanceled
-from outcrop.execution.closing_notice import budget_notice, closing_notice
+from outcrop.execution.closing_notice import closing_notice
 from outcrop.execution.executor import PlanRun, rows_failed
 from outcrop.execution.flow import Flow
 from outcrop.execution.infer import InferOperator, Router
-from outcrop.execution.question import Failures, InferOptions
+from outcrop.execution.question import InferOptions
 from outcrop.execution.result import Notice, Rows
 from outcrop.execution.stream import RowStream
 from outcrop.execution.system_views import SystemState, store_system_view
@@ -152,15 +152,19 @@ class StatementRunner:
         query_id = str(uuid.uuid4())
         calls = self._open_calls(query_id, request)
         operator = InferOperator(
-            self._engine, calls, request.route, _infer_options(request.settings, query_id)
+            self._engine,
+            calls,
+            request.route,
+            _infer_options(request.settings, query_id),
+            self._notify,
         )
         try:
             self._raise_if_canceled()
             yield operator
         except BaseException as error:
-            self._close_calls(calls, operator.failures, error)
+            self._close_calls(calls, operator, error)
             raise
-        self._close_calls(calls, operator.failures, None)
+        self._close_calls(calls, operator, None)
 
     def _raise_if_canceled(self) -> None:
         with self._lock:
@@ -181,14 +185,13 @@ class StatementRunner:
         return calls
 
     def _close_calls(
-        self, calls: StatementCalls, failures: Failures, error: BaseException | None
+        self, calls: StatementCalls, operator: InferOperator, error: BaseException | None
     ) -> None:
         with self._lock:
             self._calls = None
         summary = calls.finish(error)
-        for alert in calls.take_alerts():
-            self._notify(budget_notice(alert))
-        self._notify(closing_notice(summary, failures))
+        operator.tell_alerts()
+        self._notify(closing_notice(summary, operator.failures))
 
 
 class OwningRows:
