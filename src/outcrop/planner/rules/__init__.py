@@ -24,6 +24,7 @@ from outcrop.planner.rules.inline_single_use_ctes import inline_single_use_ctes
 from outcrop.planner.rules.join_subqueries_with_their_domain import (
     join_subqueries_with_their_domain,
 )
+from outcrop.planner.rules.keep_groups_that_join import keep_groups_that_join
 from outcrop.planner.rules.lift_calls_out_of_subqueries import lift_calls_out_of_subqueries
 from outcrop.planner.rules.lower_calls_below_aggregates import lower_calls_below_aggregates
 from outcrop.planner.rules.lower_calls_below_distinct import lower_calls_below_distinct
@@ -58,6 +59,7 @@ QUERY_RULES = (
     push_predicates_below_groups,
     prune_unused_projections,
     lift_calls_out_of_subqueries,
+    keep_groups_that_join,
     guard_subqueries,
 )
 

@@ -35,9 +35,9 @@ def push_predicates_below_groups(query: exp.Query) -> exp.Query:
 def _push(condition: exp.Expr, source: exp.Subquery) -> bool:
     """Move the parts of a condition on the groups of `source`; return whether there are any."""
     inner = source.this
-    if not isinstance(inner, exp.Select) or not _keys(inner):
+    if not isinstance(inner, exp.Select) or not keys_of_groups(inner):
         return False
-    keys = {p.alias_or_name for p in inner.expressions if p.unalias() in _keys(inner)}
+    keys = {p.alias_or_name for p in inner.expressions if p.unalias() in keys_of_groups(inner)}
     parts = [
         part
         for part in conjuncts(condition)
@@ -53,7 +53,7 @@ def _push(condition: exp.Expr, source: exp.Subquery) -> bool:
 
 def _push_having(block: exp.Select) -> bool:
     """Move the parts of HAVING that speak of keys alone; return whether there are any."""
-    keys = _keys(block)
+    keys = keys_of_groups(block)
     parts = conjuncts(block.args.get("having"))
     moved = [
         part
@@ -70,7 +70,7 @@ def _push_having(block: exp.Select) -> bool:
     return bool(moved)
 
 
-def _keys(block: exp.Select) -> set[exp.Expr]:
+def keys_of_groups(block: exp.Select) -> set[exp.Expr]:
     """Return the keys of a block's groups; nothing where a filter may not come before them."""
     group = block.args.get("group")
     cuts = ("limit", "offset", "qualify", "windows")
