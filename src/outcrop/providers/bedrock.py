@@ -32,7 +32,7 @@ from outcrop.errors import (
     InternalError,
     MissingDependency,
     ProviderError,
-    Unavailable,
+    Unreachable,
     suggest,
 )
 from outcrop.providers import bedrock_errors
@@ -196,7 +196,7 @@ class BedrockProvider:
             transport = self._transport = self._open_transport(access.endpoint, access.ca_file)
         try:
             return await transport.post(target.url, headers, body, request.timeout_s)
-        except Unavailable as error:
+        except Unreachable as error:
             if error.code == "DnsFailed" and not access.is_own_endpoint:
                 raise await asyncio.to_thread(
                     self._resolve.explain_no_host, error, access
@@ -245,10 +245,10 @@ def _is_renewal_due(access: Access) -> bool:
 
 def _usage_in_headers(headers: Mapping[str, str]) -> TokenUsage | None:
     """Return the tokens that Bedrock itself counted for an InvokeModel request."""
-    prefix = "X-Amzn-Bedrock-"
+    prefix = "x-amzn-bedrock-"
     counted = [
-        headers.get(f"{prefix}{name}-Token-Count", "")
-        for name in ("Input", "Output", "Cache-Read-Input", "Cache-Write-Input")
+        headers.get(f"{prefix}{name}-token-count", "")
+        for name in ("input", "output", "cache-read-input", "cache-write-input")
     ]
     if not counted[0].isdigit():
         return None
@@ -306,7 +306,7 @@ class _Resolver:
             return access
         return replace(access, keys=keys, authorizer=Signer(keys, access.region))
 
-    def explain_no_host(self, error: Unavailable, access: Access) -> ProviderError:
+    def explain_no_host(self, error: Unreachable, access: Access) -> ProviderError:
         """Return the error for a region's endpoint whose name does not resolve.
 
         A region that AWS does not have is a mistake, which waiting does not mend.
@@ -319,7 +319,7 @@ class _Resolver:
             for region in session.get_available_regions("ec2", partition_name=partition)
         ]
         if access.region in known:
-            return Unavailable(
+            return Unreachable(
                 str(error),
                 code=error.code,
                 hint=f"Check the network, and that Bedrock is offered in {access.region}.",
@@ -407,7 +407,7 @@ def _translate_errors(name: str, profile: str | None) -> Iterator[None]:
             f"provider {name!r}.",
         ) from error
     except boto.HTTPClientError as error:
-        raise Unavailable(
+        raise Unreachable(
             f"AWS credentials could not be fetched: {error}", code="CredentialsUnreachable"
         ) from error
     except (boto.SSOError, boto.TokenRetrievalError) as error:

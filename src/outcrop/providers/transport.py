@@ -3,9 +3,10 @@
 A `Transport` sends each request exactly once. What went wrong decides whether the model may have
 run, which is what the budget and the journal need to know:
 
-    could not connect (refused, no such host, TLS)   Unavailable             not paid
-    could not connect in time                        TimedOut                not paid
+    could not connect (refused, no such host, TLS)   Unreachable             not paid
+    could not connect in time                        Unreachable             not paid
     no complete answer in time                       TimedOut                possibly paid
+    closed or reset before all of it was sent        Unavailable             not paid
     closed or reset before an answer began           Unavailable             possibly paid
     closed or reset within an answer                 Unavailable             possibly paid
     an answer that is no HTTP, or no JSON            Unavailable             possibly paid
@@ -19,10 +20,8 @@ configured.
 from __future__ import annotations
 
 import asyncio
-import io
 import json
 import re
-import socket
 import ssl
 import urllib.request
 from collections.abc import Mapping
@@ -30,8 +29,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address
 
-import aiohttp
-from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from outcrop.errors import (
@@ -43,22 +40,25 @@ from outcrop.errors import (
     Throttled,
     TimedOut,
     Unavailable,
+    Unreachable,
 )
 from outcrop.providers.base import JsonObject
+from outcrop.providers.http.answer import (
+    AnswerTooLarge,
+    MalformedAnswer,
+    TruncatedAnswer,
+    WireFault,
+)
+from outcrop.providers.http.connection import Connection, ConnectionLost, TooLate
+from outcrop.providers.http.dialer import Dialer, ProxyRefused, Resolve, UnknownHost, look_up
+from outcrop.providers.http.pool import Pool
 
 CONNECT_TIMEOUT_S = 10.0
-# Idle connections are dropped before the usual servers drop them (60 s and more), since a request
-# on a connection that is just being closed counts as possibly paid.
-KEEPALIVE_S = 30.0
-DNS_CACHE_S = 60
 # A bound for what an answer may fill; Bedrock's own is 25 MB.
 RESPONSE_BYTES_MAX = 64 * 1024 * 1024
 ERROR_TEXT_CHARS_MAX = 500
-# A larger request is sent in pieces, so that the event loop can breathe.
-PIECE_BYTES_MAX = 512 * 1024
 
-# NAT gateways forget a silent connection after 350 s, and a model may think longer than that.
-_TCP_KEEPALIVE = (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 30), ("TCP_KEEPCNT", 4))
+_DEFAULT_HEADERS = (("accept", "Accept: */*\r\n"), ("user-agent", "User-Agent: outcrop\r\n"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,170 +145,159 @@ def proxy_for(url: URL) -> URL | None:
     return URL(proxy) if proxy else None
 
 
-@lru_cache(maxsize=64)
-def _timeout_of(timeout_s: float) -> aiohttp.ClientTimeout:
-    # Connecting must time out first, so that it can be told from a request that was sent.
-    return aiohttp.ClientTimeout(total=timeout_s, connect=min(CONNECT_TIMEOUT_S, timeout_s / 2))
+@lru_cache(maxsize=1024)
+def _begin_of(url: URL, proxy_credentials: str | None) -> str:
+    """Return the first lines of a request; a proxy that does not tunnel gets the whole address."""
+    target = url.raw_path_qs if proxy_credentials is None else str(url.with_fragment(None))
+    host = f"Host: {url.host_port_subcomponent}\r\n"
+    return f"POST {target} HTTP/1.1\r\n{host}{proxy_credentials or ''}"
 
 
-def _open_socket(address: aiohttp.AddrInfoType) -> socket.socket:
-    family, kind, protocol, _, _ = address
-    opened = socket.socket(family=family, type=kind, proto=protocol)
-    opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for option, value in _TCP_KEEPALIVE:
-        if hasattr(socket, option):
-            opened.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
-    return opened
+def _headers_text(headers: Mapping[str, str]) -> str:
+    """Return the lines of the headers, and those that are always sent."""
+    names = {name.lower() for name in headers}
+    lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
+    lines += [line for name, line in _DEFAULT_HEADERS if name not in names]
+    text = "".join(lines)
+    if text.count("\n") != len(lines) or text.count("\r") != len(lines):
+        raise Rejected(
+            "a header of the request has a line break",
+            code="InvalidHeader",
+            hint="Check the key and the `headers` of the provider.",
+        )
+    return text
 
 
 class Transport:
     """The connections to one provider; all of them belong to the event loop that first posts.
 
     `endpoint` is the base address, named in errors. `ca_file` replaces the system's authorities,
-    `resolver` the system's look-up of names.
+    `resolve` the system's look-up of names.
     """
 
     def __init__(
-        self, endpoint: URL, ca_file: str | None = None, resolver: AbstractResolver | None = None
+        self, endpoint: URL, ca_file: str | None = None, resolve: Resolve = look_up
     ) -> None:
         self.endpoint = endpoint
         self._ca_file = ca_file
-        self._resolver = resolver
-        self._session: aiohttp.ClientSession | None = None
+        self._resolve = resolve
+        self._pool: Pool | None = None
         self._proxy: URL | None = None
+        self._proxy_credentials: str | None = None
 
     async def post(
         self, url: URL, headers: Mapping[str, str], body: bytes, timeout_s: float
     ) -> Reply:
         """Send one POST and return its answer, whatever its status but a redirect."""
-        session = self._session or self._open_session()
+        pool = self._pool or self._open_pool()
+        begin = _begin_of(url, self._proxy_credentials)
+        head = f"{begin}{_headers_text(headers)}Content-Length: {len(body)}\r\n\r\n"
+        request = head.encode("utf-8", "surrogateescape") + body
         clock = asyncio.get_running_loop().time
         started_s = clock()
+        connection = await self._connect(pool, timeout_s)
         try:
-            response = await session.post(
-                url,
-                headers=headers,
-                data=body if len(body) <= PIECE_BYTES_MAX else io.BytesIO(body),
-                timeout=_timeout_of(timeout_s),
-                allow_redirects=False,
-                proxy=self._proxy,
-            )
-        except (aiohttp.ClientError, OSError) as error:
+            answer = await connection.exchange(request, started_s + timeout_s, RESPONSE_BYTES_MAX)
+        except WireFault as error:
             raise self._explain(error, timeout_s) from error
-        async with response:
-            answer = await self._read(response, timeout_s)
-        if 300 <= response.status < 400:
-            raise self._redirected(response)
-        return Reply(response.status, response.headers, answer, round((clock() - started_s) * 1000))
+        finally:
+            pool.release(connection)
+        if 300 <= answer.status < 400:
+            raise self._redirected(answer.headers.get("location", "another address"))
+        return Reply(
+            answer.status, answer.headers, answer.body, round((clock() - started_s) * 1000)
+        )
 
     async def close(self) -> None:
         """Close the connections. Safe to call twice."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await pool.close()
 
-    def _open_session(self) -> aiohttp.ClientSession:
-        context = ssl.create_default_context(cafile=self._ca_file) if self._ca_file else True
-        connector = aiohttp.TCPConnector(
-            limit=0,  # concurrency is the limiter's business
-            keepalive_timeout=KEEPALIVE_S,
-            ttl_dns_cache=DNS_CACHE_S,
-            ssl=context,
-            resolver=self._resolver,
-            socket_factory=_open_socket,
-        )
-        self._session = aiohttp.ClientSession(
-            connector=connector,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"User-Agent": "outcrop"},
-            skip_auto_headers=("Accept-Encoding",),
-        )
+    def _open_pool(self) -> Pool:
         self._proxy = proxy_for(self.endpoint)
-        return self._session
-
-    async def _read(self, response: aiohttp.ClientResponse, timeout_s: float) -> bytes:
-        chunks: list[bytes] = []
-        size = 0
-        try:
-            async for chunk in response.content.iter_any():
-                chunks.append(chunk)
-                size += len(chunk)
-                if size > RESPONSE_BYTES_MAX:
-                    raise Rejected(
-                        f"the answer is larger than {RESPONSE_BYTES_MAX} bytes",
-                        code="AnswerTooLarge",
-                        possibly_paid=True,
-                    )
-        except TimeoutError as error:
-            raise self._too_late(timeout_s) from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise Unavailable(
-                f"{self.endpoint} closed the connection within its answer",
-                code="TruncatedBody",
-                possibly_paid=True,
-                detail=_describe(error),
-            ) from error
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-
-    def _explain(self, error: Exception, timeout_s: float) -> ProviderError:
-        """Return our error for one that came before an answer began."""
-        match error:
-            case aiohttp.ConnectionTimeoutError():
-                return TimedOut(
-                    f"could not connect to {self.endpoint} in time",
-                    code="ConnectTimeout",
-                    hint=f"Check that {self.endpoint} can be reached from this machine.",
-                )
-            case TimeoutError():
-                return self._too_late(timeout_s)
-            case aiohttp.ClientConnectorError():
-                return self._unreachable(error)
-            case aiohttp.ClientHttpProxyError():
-                return Unavailable(
-                    f"the proxy refused a connection to {self.endpoint}: {error.status}",
-                    code="ProxyRefused",
-                    hint="Check HTTPS_PROXY and NO_PROXY.",
-                )
-            case aiohttp.ClientResponseError():
-                return Unavailable(
-                    f"{self.endpoint} sent an answer that is no HTTP",
-                    code="BadAnswer",
-                    possibly_paid=True,
-                    detail=_describe(error),
-                )
-        return Unavailable(
-            f"{self.endpoint} closed the connection before it answered",
-            code="ConnectionReset",
-            possibly_paid=True,
-            detail=_describe(error),
+        if self._proxy is not None and self._proxy.scheme not in ("http", "https"):
+            raise Rejected(
+                f"the proxy for {self.endpoint} is of an unknown kind: {self._proxy.scheme!r}",
+                code="ProxyUnsupported",
+                hint="Set HTTPS_PROXY to a proxy for HTTP, or NO_PROXY for the endpoint.",
+            )
+        dialer = Dialer(self.endpoint, self._proxy, self._ca_file, self._resolve)
+        is_tunnel = self.endpoint.scheme == "https"
+        self._proxy_credentials = (
+            None if self._proxy is None or is_tunnel else dialer.proxy_credentials
         )
+        self._pool = Pool(dialer)
+        return self._pool
 
-    def _unreachable(self, error: aiohttp.ClientConnectorError) -> Unavailable:
+    async def _connect(self, pool: Pool, timeout_s: float) -> Connection:
+        # Connecting must time out first, so that it can be told from a request that was sent.
+        connect_timeout_s = min(CONNECT_TIMEOUT_S, timeout_s / 2)
+        try:
+            return await pool.acquire(connect_timeout_s)
+        except TimeoutError as error:
+            raise Unreachable(
+                f"could not connect to {self.endpoint} in time",
+                code="ConnectTimeout",
+                hint=f"Check that {self.endpoint} can be reached from this machine.",
+            ) from error
+        except ProxyRefused as error:
+            raise Unreachable(
+                f"the proxy refused a connection to {self.endpoint}: {error}",
+                code="ProxyRefused",
+                hint="Check HTTPS_PROXY and NO_PROXY.",
+            ) from error
+        except (UnknownHost, OSError) as error:
+            raise self._unreachable(error) from error
+
+    def _unreachable(self, error: Exception) -> Unreachable:
         match error:
-            case aiohttp.ClientConnectorDNSError():
-                code, what = "DnsFailed", f"there is no host {self.endpoint.host!r}"
-            case aiohttp.ClientSSLError():
+            case ssl.SSLError():
                 code, what = "TlsFailed", f"no secure connection to {self.endpoint}"
-            case aiohttp.ClientProxyConnectionError():
+            case _ if self._proxy is not None:
                 code, what = "ConnectFailed", f"cannot reach the proxy for {self.endpoint}"
+            case UnknownHost():
+                code, what = "DnsFailed", f"there is no host {self.endpoint.host!r}"
             case _:
                 code, what = "ConnectFailed", f"cannot connect to {self.endpoint}"
-        return Unavailable(
+        return Unreachable(
             what,
             code=code,
             hint=f"Check that the endpoint {self.endpoint} is right and that it is running.",
             detail=_describe(error),
         )
 
-    def _too_late(self, timeout_s: float) -> TimedOut:
-        return TimedOut(
-            f"{self.endpoint} did not answer within {timeout_s:g} s",
-            code="RequestTimeout",
-            possibly_paid=True,
+    def _explain(self, error: WireFault, timeout_s: float) -> ProviderError:
+        """Return our error for one that came after the connection was there."""
+        match error:
+            case TooLate():
+                return TimedOut(
+                    f"{self.endpoint} did not answer within {timeout_s:g} s",
+                    code="RequestTimeout",
+                    possibly_paid=error.is_sent,
+                )
+            case ConnectionLost():
+                return Unavailable(
+                    f"{self.endpoint} closed the connection before it answered",
+                    code="ConnectionReset",
+                    possibly_paid=error.is_sent,
+                    detail=_describe(error),
+                )
+            case AnswerTooLarge():
+                return Rejected(
+                    f"the answer is larger than {RESPONSE_BYTES_MAX} bytes",
+                    code="AnswerTooLarge",
+                    possibly_paid=True,
+                )
+            case TruncatedAnswer():
+                code, what = "TruncatedBody", "closed the connection within its answer"
+            case MalformedAnswer():
+                code, what = "BadAnswer", "sent an answer that is no HTTP"
+        return Unavailable(
+            f"{self.endpoint} {what}", code=code, possibly_paid=True, detail=_describe(error)
         )
 
-    def _redirected(self, response: aiohttp.ClientResponse) -> Rejected:
-        target = response.headers.get("Location", "another address")
+    def _redirected(self, target: str) -> Rejected:
         return Rejected(
             f"{self.endpoint} redirects to {target}, which is not followed",
             code="Redirected",

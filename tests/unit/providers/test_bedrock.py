@@ -24,6 +24,7 @@ from outcrop.errors import (
     Throttled,
     TimedOut,
     Unavailable,
+    Unreachable,
 )
 from outcrop.providers.base import (
     Completion,
@@ -36,7 +37,7 @@ from outcrop.providers.bedrock import RENEWAL_CHECK_S, BedrockProvider, Options,
 from outcrop.providers.sigv4 import AwsKeys
 from outcrop.providers.transport import Transport
 from tests.unit.providers.test_bedrock_signing import sign_with_botocore, unix_time
-from tests.unit.providers.test_transport import StubbornResolver
+from tests.unit.providers.test_transport import know_no_name
 from tests.unit.providers.wire_server import Behaviour, Received, WireServer, answer, raw, reset
 
 MODEL = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
@@ -473,7 +474,7 @@ def test_all_who_wait_for_credentials_share_one_look_up() -> None:
     ("region", "kind", "code", "hint"),
     [
         ("us-east1", AuthFailed, "UnknownRegion", "Did you mean 'us-east-1'?"),
-        ("us-east-1", Unavailable, "DnsFailed", "Check the network"),
+        ("us-east-1", Unreachable, "DnsFailed", "Check the network"),
     ],
 )
 def test_a_region_whose_endpoint_has_no_address(
@@ -483,7 +484,7 @@ def test_a_region_whose_endpoint_has_no_address(
 
     def open_transport(endpoint: URL, ca_file: str | None) -> Transport:
         hosts.append(str(endpoint))
-        return Transport(endpoint, ca_file, StubbornResolver())
+        return Transport(endpoint, ca_file, know_no_name)
 
     provider = BedrockProvider(
         "bedrock",
