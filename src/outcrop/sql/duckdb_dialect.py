@@ -15,6 +15,7 @@ from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.generators.duckdb import DuckDBGenerator
 
 from outcrop.errors import FeatureNotSupported
+from outcrop.sql.copy_tree import copy_tree
 from outcrop.sql.nodes import EngineAggregate, EngineExpression
 
 _ARGUMENT = re.compile(r"\$(\d+)")
@@ -31,7 +32,7 @@ _LOOSE = (exp.Binary, exp.Unary, exp.Between, exp.In)
 def render(tree: exp.Expr) -> str:
     """Return `tree` as DuckDB's SQL."""
     try:
-        return OutcropDuckDB().generate(tree, copy=True)
+        return OutcropDuckDB().generate(copy_tree(tree), copy=False)
     except RecursionError as error:
         raise FeatureNotSupported(
             "the statement nests too deeply",

@@ -91,7 +91,7 @@ def _keep_names(select: exp.Select) -> None:
 
 def _replace_columns(select: exp.Select, inner: exp.Select) -> None:
     """Read every column from the derived table; a column without a table names an output."""
-    names: dict[str, str] = {}
+    names: dict[tuple[str, ...], str] = {}
     columns = [
         column
         for key in _OUTER_PARTS
@@ -101,10 +101,10 @@ def _replace_columns(select: exp.Select, inner: exp.Select) -> None:
     for column in columns:
         if not column.table or column.table == TEXTS:
             continue
-        text = column.sql("outcrop")
-        if text not in names:
-            names[text] = f"column_{len(names) + 1}"
-            inner.append("expressions", exp.alias_(column.copy(), names[text]))
-        moved = exp.column(names[text], table=TEXTS)
+        parts = tuple(part.name for part in column.parts)
+        if parts not in names:
+            names[parts] = f"column_{len(names) + 1}"
+            inner.append("expressions", exp.alias_(column.copy(), names[parts]))
+        moved = exp.column(names[parts], table=TEXTS)
         moved.type = column.type
         column.replace(moved)
