@@ -156,6 +156,11 @@ SHAPES = (
     Shape("call over an aggregate over a call", "SELECT g(min(f(p))) FROM t WHERE i < 3"),
     Shape("DISTINCT", "SELECT DISTINCT f(p) FROM t"),
     Shape("DISTINCT over a cheap column", "SELECT DISTINCT q, f(p) FROM t WHERE i > 2"),
+    Shape("LIMIT over DISTINCT", "SELECT DISTINCT f(b) FROM u LIMIT 1"),
+    Shape(
+        "ORDER BY and LIMIT over DISTINCT",
+        "SELECT DISTINCT i, f(b) FROM u WHERE i < 9 ORDER BY i DESC LIMIT 1",
+    ),
     Shape("window, PARTITION BY", "SELECT i, count(*) OVER (PARTITION BY f(p)) FROM t"),
     Shape("window, ORDER BY", "SELECT i, rank() OVER (ORDER BY f(p)) FROM t"),
     Shape("window, argument", "SELECT i, lag(f(p)) OVER (ORDER BY i) FROM t WHERE i < 4"),
@@ -193,6 +198,10 @@ SHAPES = (
     Shape(
         "model predicate in a derived table, join that drops rows",
         "SELECT s.i FROM t JOIN (SELECT i FROM u WHERE f(b) = 'yes') AS s ON t.i = s.i",
+    ),
+    Shape(
+        "call below groups, join that drops them",
+        "SELECT s.y FROM t JOIN (SELECT i, min(f(b)) AS y FROM u GROUP BY i) AS s ON t.i = s.i",
     ),
     Shape(
         "call in a derived table, left join",
@@ -411,17 +420,6 @@ ASKED_TOO_MUCH = (
             "SELECT f(p) FROM t WHERE i = 2 UNION ALL SELECT f(b) FROM u LIMIT 1",
         ),
         "the arms are answered before the LIMIT cuts",
-    ),
-    AskedTooMuch(
-        Shape("LIMIT over DISTINCT", "SELECT DISTINCT f(b) FROM u LIMIT 1"),
-        "which answers differ is known when all are there",
-    ),
-    AskedTooMuch(
-        Shape(
-            "call below groups, join that drops them",
-            "SELECT s.y FROM t JOIN (SELECT i, min(f(b)) AS y FROM u GROUP BY i) AS s ON t.i = s.i",
-        ),
-        "the groups are made before the join",
     ),
 )
 

@@ -97,16 +97,33 @@ class BatchRun:
         )
         self._run_stages(order.stages)
         self._run.test(order.tests)
-        passed = (
+        passed = _distinct_sql(stage, order, taken > 0) if stage.is_distinct else order.sql
+        numbered = (
             f'SELECT *, row_number() OVER () + {self._passed} AS "{stage.row}" '
-            f"FROM ({order.sql}) AS passed"
+            f"FROM ({passed}) AS passed"
         )
         if taken == 0:
-            self._passed += self._run.store(stage.relation, passed)
+            self._passed += self._run.store(stage.relation, numbered)
         else:
-            self._passed += self._engine.execute(f'INSERT INTO "{stage.relation}" {passed}')
+            self._passed += self._engine.execute(f'INSERT INTO "{stage.relation}" {numbered}')
         self._taken += size
         self._run.drop(relations_of(order.stages) | {stage.batch})
+
+
+def _distinct_sql(stage: FilterInBatches, order: BatchOrder, has_rows: bool) -> str:
+    """Return the query for the rows of a batch that no row before them equals, in their order."""
+    names = [f'"{name}"' for name in order.query.named_selects]
+    columns = ", ".join(names)
+    new = (
+        f"SELECT {columns}, min(place) AS place "
+        f"FROM (SELECT *, row_number() OVER () AS place FROM ({order.sql}) AS passed) AS placed "
+        f"GROUP BY {columns}"
+    )
+    is_new = ""
+    if has_rows:
+        matches = " AND ".join(f"kept.{name} IS NOT DISTINCT FROM new.{name}" for name in names)
+        is_new = f'WHERE NOT EXISTS (SELECT 1 FROM "{stage.relation}" AS kept WHERE {matches}) '
+    return f"SELECT {columns} FROM ({new}) AS new {is_new}ORDER BY place"
 
 
 def batch_size(taken: int, passed: int, rows_wanted: int) -> int:

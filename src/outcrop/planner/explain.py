@@ -274,7 +274,11 @@ class _TreeBuilder:
         """Return the plan of a part that runs in batches, in its expected order."""
         source = self._relation(stage.source)
         query, wanted = stage.expected.query, stage.rows_wanted
-        details = [] if wanted is None else [("Until", f"{wanted} rows have passed")]
+        passing = "distinct rows" if stage.is_distinct else "rows"
+        details = [] if wanted is None else [("Until", f"{wanted} {passing} have passed")]
+        if stage.is_distinct:
+            query = query.copy()
+            query.set("distinct", exp.Distinct())
         if len(stage.orders) > 1:
             details.append(("Order", "learned from the first rows"))
         read_before = dict(self._built)

@@ -2,7 +2,8 @@
 
 `find_limited_filter` recognizes the shape in normal form: a block with a LIMIT over a chain of
 inference blocks and filters, down to a relation that needs no model. Such a chain can be run on one
-batch of the relation's rows after the other, until enough rows have passed.
+batch of the relation's rows after the other, until enough rows have passed. So can one without a
+filter whose rows are made distinct: a row that came before does not pass.
 """
 
 from __future__ import annotations
@@ -23,31 +24,51 @@ class LimitedFilter:
 
     `block` is the one with the LIMIT; `base` the derived table below the lowest inference block;
     `order` are the keys of the block's ORDER BY, in terms of `base`. `rows_wanted` is None where
-    all rows that pass are wanted.
+    all rows that pass are wanted; `is_distinct` says that equal ones are wanted once.
     """
 
     block: exp.Select
     base: exp.Subquery
     order: tuple[exp.Ordered, ...]
     rows_wanted: int | None
+    is_distinct: bool = False
 
 
 def find_limited_filter(block: exp.Select) -> LimitedFilter | None:
     """Return the limited filter that ends in `block`, or None if it ends none."""
     rows_wanted = _rows_wanted(block)
-    if rows_wanted is None or not is_link(block, may_be_cut=True):
+    if rows_wanted is None:
         return None
-    chain = chain_of(block)
+    is_distinct = block.args.get("distinct") is not None
+    top = _with_all_rows(block) if is_distinct else block
+    if top is None or not is_link(top, may_be_cut=True):
+        return None
+    chain = [top, *chain_of(block)[1:]]
     if not any(is_inference_block(link) for link in chain):
         return None
     while not is_inference_block(chain[-1]):
         chain.pop()
-    if not any(link.args.get("where") for link in chain):
+    if not is_distinct and not any(link.args.get("where") for link in chain):
         return None
-    order = lower_order(block, chain[1:])
+    order = lower_order(top, chain[1:])
     if order is None:
         return None
-    return LimitedFilter(block, chain[-1].args["from_"].this, order, rows_wanted)
+    return LimitedFilter(block, chain[-1].args["from_"].this, order, rows_wanted, is_distinct)
+
+
+def _with_all_rows(block: exp.Select) -> exp.Select | None:
+    """Return a block without its DISTINCT; None if it sorts by what it does not select."""
+    top = block.copy()
+    top.set("distinct", None)
+    outputs = {projection.alias_or_name: projection.unalias() for projection in top.expressions}
+    order = top.args.get("order")
+    for key in order.expressions if order is not None else ():
+        column = key.this
+        if isinstance(column, exp.Column) and not column.table and column.name in outputs:
+            key.set("this", outputs[column.name].copy())
+        if key.this not in outputs.values():
+            return None
+    return top
 
 
 def _rows_wanted(block: exp.Select) -> int | None:

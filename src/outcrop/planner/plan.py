@@ -4,8 +4,8 @@ A plan is a sequence of stages. `Materialize` stores the rows of a query as a te
 of the engine; `Infer` asks the models for the distinct arguments found in such a relation. `result`
 is the query that gives the statement's rows: it reads temporary relations where the statement
 called models, and it never calls one itself. `FilterInBatches` runs stages of its own on growing
-batches, where a LIMIT stands above a model predicate, or where the order of several such predicates
-is learned from the first rows.
+batches, where a LIMIT stands above a model predicate or a DISTINCT of answers, or where the order
+of several such predicates is learned from the first rows.
 
 A plan may run many times, and in several sessions at once: nobody changes its trees.
 """
@@ -138,7 +138,7 @@ class FilterInBatches:
     appended to `relation`, numbered anew by `row`. All orders give the same rows, and name the same
     call alike; the first is the one that is expected to be cheapest, and which really is shows from
     batch to batch. It ends with the batch that makes `relation` hold `rows_wanted` rows; None: all
-    that pass.
+    that pass. With `is_distinct` a row that is equal to one before it is left out.
     """
 
     source: str
@@ -147,6 +147,7 @@ class FilterInBatches:
     orders: tuple[BatchOrder, ...]
     relation: str
     rows_wanted: int | None
+    is_distinct: bool = False
 
     @property
     def expected(self) -> BatchOrder:

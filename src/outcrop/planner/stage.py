@@ -227,6 +227,7 @@ class Stager:
         for clause in ("limit", "offset"):
             result.set(clause, body.args.pop(clause, None))
         body.set("order", None)  # the base has it
+        body.set("distinct", None)
         call_names: CallNames = {}
         self.stages.append(
             FilterInBatches(
@@ -236,6 +237,7 @@ class Stager:
                 tuple(self._batch_order(body.copy(), order, call_names) for order in orders),
                 filled,
                 limited.rows_wanted,
+                limited.is_distinct,
             )
         )
         return result

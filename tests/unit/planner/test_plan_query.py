@@ -71,6 +71,22 @@ def test_a_volatile_call_is_asked_row_by_row() -> None:
     assert call.distinct.args.get("group") is not None
 
 
+@pytest.mark.parametrize(
+    ("sql", "is_filled"),
+    [
+        ("SELECT DISTINCT f(p) FROM t LIMIT 3", True),
+        ("SELECT DISTINCT i AS n, f(p) FROM t ORDER BY n LIMIT 3", True),
+        ("SELECT DISTINCT i, f(p) FROM t ORDER BY i + 1 LIMIT 3", False),
+        ("SELECT DISTINCT f(p) AS y FROM t ORDER BY y LIMIT 3", False),
+        ("SELECT DISTINCT f(p) FROM t OFFSET 3", False),
+        ("SELECT DISTINCT f(p) FROM t", False),
+    ],
+)
+def test_distinct_answers_fill_a_limit_in_batches(sql: str, is_filled: bool) -> None:
+    last = plan(sql).stages[-1]
+    assert (isinstance(last, FilterInBatches) and last.is_distinct) == is_filled
+
+
 def test_a_common_table_expression_is_stored_once() -> None:
     planned = plan(
         "WITH c AS (SELECT i, f(p) AS y FROM t) SELECT a.i FROM c a JOIN c b ON a.y = b.y"
