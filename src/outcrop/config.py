@@ -175,8 +175,8 @@ _ALL_SETTINGS = (
         "outcrop.max_tokens_default",
         512,
         _parse_positive,
-        "The most tokens that an answer may have where neither the model nor the call sets a limit; "
-        "less is reserved where answers turn out to be shorter.",
+        "The most tokens that an answer may have where neither the model nor the call sets a "
+        "limit; less is reserved where answers turn out to be shorter.",
     ),
     Setting(
         "outcrop.request_timeout",
@@ -278,10 +278,14 @@ def show_setting(value: SettingValue) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where the requests for one model id go instead: another provider's model."""
+    """Where the requests for one model id go instead: another provider's model.
+
+    `fallback` is where they go when that one is out of reach or refuses; it has none of its own.
+    """
 
     provider: str
     model_id: str
+    fallback: Route | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,7 +376,7 @@ def parse_config(document: Mapping[str, Any]) -> WarehouseConfig:
         providers={
             name: _parse_provider(name, t) for name, t in _table(document, "providers").items()
         },
-        routes={name: _parse_route(name, t) for name, t in _table(document, "routes").items()},
+        routes=_parse_routes(_table(document, "routes")),
         roles={name: _text(f"roles.{name}", v) for name, v in _table(document, "roles").items()},
         prices={name: _parse_price(name, t) for name, t in _table(document, "prices").items()},
         budgets=_parse_budgets(document.get("budgets", [])),
@@ -428,13 +432,42 @@ def _parse_provider(name: str, table: object) -> Mapping[str, Any]:
     return table
 
 
-def _parse_route(name: str, table: object) -> Route:
+def _parse_routes(tables: Mapping[str, Any]) -> Mapping[str, Route]:
+    routes = {name: _parse_route(f"routes.{name}", t) for name, t in tables.items()}
+    for name in routes:
+        _check_fallback(name, routes)
+    return routes
+
+
+def _parse_route(where: str, table: object, optional: tuple[str, ...] = ("fallback",)) -> Route:
     if not isinstance(table, dict):
-        raise ConfigInvalid(f"routes.{name} must be a table with `provider` and `model`")
-    _check_keys(f"routes.{name}", table, ("provider", "model"))
+        raise ConfigInvalid(f"{where} must be a table with `provider` and `model`")
+    _check_keys(where, table, ("provider", "model"), optional)
     return Route(
-        _text(f"routes.{name}.provider", table["provider"]),
-        _text(f"routes.{name}.model", table["model"]),
+        _text(f"{where}.provider", table["provider"]),
+        _text(f"{where}.model", table["model"]),
+        _parse_route(f"{where}.fallback", table["fallback"], ()) if "fallback" in table else None,
+    )
+
+
+def _check_fallback(name: str, routes: Mapping[str, Route]) -> None:
+    """Raise ConfigInvalid where a fallback would lead on to another one, or back to its route."""
+    route = routes[name]
+    if route.fallback is None:
+        return
+    if route.fallback == Route(route.provider, route.model_id):
+        raise ConfigInvalid(
+            f"routes.{name}.fallback is the model of the route itself",
+            hint="Name another provider, or another model.",
+        )
+    following = routes.get(route.fallback.model_id)
+    if following is route or following is None or following.fallback is None:
+        return
+    last = following.fallback.model_id
+    which = "falls back to it" if last == name else f"has a fallback of its own, {last!r}"
+    raise ConfigInvalid(
+        f"routes.{name}.fallback is {route.fallback.model_id!r}, which {which}",
+        hint="A fallback is the last to be asked: name a model that has none.",
     )
 
 

@@ -420,6 +420,16 @@ class ModelUnreachable(Error):
     kind = ErrorKind.EXTERNAL
 
 
+def is_fatal_for_model(error: Error) -> bool:
+    """Return whether every other request to the model would fail as well."""
+    match error:
+        case ModelUnreachable():
+            return True
+        case TerminalProviderError():
+            return error.is_fatal_for_model
+    return False
+
+
 class RowsFailed(Error):
     """Some rows of a statement got no answer; everything else was answered and is journaled."""
 

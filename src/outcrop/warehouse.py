@@ -19,7 +19,7 @@ from outcrop.catalog.store import CatalogStore
 from outcrop.commands.context import CommandContext
 from outcrop.commands.plan_cache import PlanCache
 from outcrop.commands.session_settings import SessionSettings
-from outcrop.config import CONFIG_FILE, WarehouseConfig, load_config
+from outcrop.config import CONFIG_FILE, Route, WarehouseConfig, load_config
 from outcrop.engines.base import Engine
 from outcrop.engines.duckdb import DuckDbEngine
 from outcrop.errors import ConfigInvalid, FileUnavailable, NotAWarehouse, suggest
@@ -223,12 +223,18 @@ def _provider_kinds(config: WarehouseConfig) -> Mapping[str, str]:
             )
         kinds[name] = kind
     for model_id, route in config.routes.items():
-        if route.provider not in kinds:
-            raise ConfigInvalid(
-                f"routes.{model_id}.provider: unknown provider {route.provider!r}",
-                hint=suggest(route.provider, kinds),
-            )
+        _check_target(f"routes.{model_id}", route, kinds)
+        if route.fallback is not None:
+            _check_target(f"routes.{model_id}.fallback", route.fallback, kinds)
     return kinds
+
+
+def _check_target(where: str, route: Route, kinds: Mapping[str, str]) -> None:
+    if route.provider not in kinds:
+        raise ConfigInvalid(
+            f"{where}.provider: unknown provider {route.provider!r}",
+            hint=suggest(route.provider, kinds),
+        )
 
 
 def _login_name() -> str:

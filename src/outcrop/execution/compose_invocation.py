@@ -23,10 +23,14 @@ ANSWER_KEY = "answer"
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where a model's requests really go, after routes and roles."""
+    """Where a model's requests really go, after routes and roles.
+
+    `fallback` is where they go when nothing can be had there.
+    """
 
     provider: str
     model_id: str
+    fallback: Destination | None = None
 
 
 class InvocationComposer:

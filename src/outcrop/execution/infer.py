@@ -12,6 +12,7 @@ from outcrop.engines.base import EngineSession
 from outcrop.execution.arrow_columns import integer_column, text_column
 from outcrop.execution.closing_notice import budget_notice
 from outcrop.execution.compose_invocation import Destination
+from outcrop.execution.fallbacks import Fallbacks
 from outcrop.execution.order_choice import Spent
 from outcrop.execution.question import Answered, Failures, InferOptions, Question
 from outcrop.execution.result import Notice
@@ -49,6 +50,7 @@ class InferOperator:
         self._destinations: dict[tuple[object, ...], Destination] = {}
         self._questions = 0
         self.failures = Failures()
+        self.fallbacks = Fallbacks()
 
     def question(self, call: StagedCall) -> Question:
         """Return the question that a call of the plan asks, of which nothing is asked yet."""
@@ -56,6 +58,7 @@ class InferOperator:
         return Question(
             call,
             self._destination(call.model),
+            self.fallbacks,
             self._options,
             salt=f"{self._options.query_id}:{self._questions}",
         )

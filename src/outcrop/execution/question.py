@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import pyarrow as pa
 
 from outcrop.catalog.objects import Volatility
 from outcrop.config import OnError
-from outcrop.errors import Error, ProviderError
+from outcrop.errors import Error, ProviderError, is_fatal_for_model
 from outcrop.execution.compose_invocation import Destination, InvocationComposer
+from outcrop.execution.fallbacks import Fallbacks
 from outcrop.execution.read_answer import AnswerReader
 from outcrop.execution.shared_prefixes import Arrangement
 from outcrop.inference.feed import Feed
@@ -93,6 +94,7 @@ class Question:
         self,
         call: StagedCall,
         destination: Destination,
+        fallbacks: Fallbacks,
         options: InferOptions,
         *,
         salt: str,
@@ -101,16 +103,16 @@ class Question:
         self.first_failed: int | None = None
         self._model = call.model
         self._salt = salt
-        self._destination = destination
-        self._composer = InvocationComposer(
-            call.model, destination, max_tokens_default=options.max_tokens_default
-        )
+        self._fallbacks = fallbacks
+        self._options = options
+        self._aim(fallbacks.current(destination))
         self._reader = AnswerReader(call.model)
         self._on_error = OnError(call.model.on_error or options.on_error)
         self._rows: dict[bytes, tuple[Invocation, list[tuple[int, str]]]] = {}
         self._refused: list[RowFailure] = []
         self._feed = Feed()
         self._arrangement = Arrangement(None, 0)
+        self._arranged_for: Destination | None = None
 
     def add(self, ids: Sequence[pa.RecordBatch]) -> None:
         """Add rows of the relation of distinct arguments, (id, argument, ...), in their order."""
@@ -123,13 +125,54 @@ class Question:
     def answers(self, calls: StatementCalls, failures: Failures) -> Iterator[Answered]:
         """Yield (id, value) for every call, in the order of completion, until it is closed.
 
-        A call that gives no value has None, and is counted as a failure.
+        A call that gives no value has None, and is counted as a failure. What a model that cannot
+        be asked leaves goes to its fallback.
         """
-        self._arrangement = self._arrange(calls)
+        self._arrangement, self._arranged_for = self._arrange(calls), self._destination
+        while True:
+            try:
+                yield from self._ask(calls, failures)
+            except Error as error:
+                if not is_fatal_for_model(error) or not self._move_on(error):
+                    raise
+            else:
+                return
+
+    def _aim(self, destination: Destination) -> None:
+        """Have requests go to `destination` from now on."""
+        self._destination = destination
+        self._composer = InvocationComposer(
+            self.call.model, destination, max_tokens_default=self._options.max_tokens_default
+        )
+
+    def _move_on(self, error: Error) -> bool:
+        """Ask the rest of the fallback, where there is one."""
+        fallback = self._fallbacks.give_way(self._destination, error)
+        if fallback is None:
+            return False
+        self._aim(fallback)
+        unanswered, self._rows = self._rows, {}
+        for invocation, rows in unanswered.values():
+            moved = replace(
+                invocation,
+                provider=fallback.provider,
+                model_id=fallback.model_id,
+                shared_ends=(),
+            )
+            self._rows[moved.fingerprint] = (moved, rows)
+        self._feed.put([moved for moved, _ in self._rows.values()], 0)
+        return True
+
+    def _ask(self, calls: StatementCalls, failures: Failures) -> Iterator[Answered]:
         outcomes = calls.ask(
-            self._feed, model=str(self._model.name), function=str(self._model.function)
+            self._feed,
+            model=str(self._model.name),
+            function=str(self._model.function),
+            may_move_on=self._destination.fallback is not None,
         )
         for outcome in outcomes:
+            if outcome.error is not None and self._is_left_to_fallback(outcome.error):
+                continue
             invocation, rows = self._rows.pop(outcome.fingerprint)
             try:
                 if outcome.error is not None:
@@ -148,6 +191,9 @@ class Question:
             if self._refused:
                 yield from self._take_refused(calls, failures)
         yield from self._take_refused(calls, failures)
+
+    def _is_left_to_fallback(self, error: Error) -> bool:
+        return self._destination.fallback is not None and is_fatal_for_model(error)
 
     def _take_refused(self, calls: StatementCalls, failures: Failures) -> Iterator[Answered]:
         """Yield the rows for which nothing was sent."""
@@ -174,8 +220,9 @@ class Question:
     def _invocations(self, ids: Sequence[pa.RecordBatch]) -> Iterator[Invocation]:
         for row, arguments, shared_ends in self._arrangement.arrange(ids):
             prompt = str(arguments[0])
+            ends = shared_ends if self._arranged_for is self._destination else ()
             try:
-                invocation = self._composer.compose(arguments, self.salt_of(row), shared_ends)
+                invocation = self._composer.compose(arguments, self.salt_of(row), ends)
             except ProviderError as error:
                 self._refused.append(self._failure(row, prompt, error))
                 continue

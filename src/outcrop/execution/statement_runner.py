@@ -190,6 +190,8 @@ class StatementRunner:
         with self._lock:
             self._calls = None
         summary = calls.finish(error)
+        for notice in operator.fallbacks.notices():
+            self._notify(notice)
         operator.tell_alerts()
         self._notify(closing_notice(summary, operator.failures))
 

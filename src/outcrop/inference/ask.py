@@ -11,7 +11,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from queue import SimpleQueue
 
-from outcrop.errors import BudgetExceeded, Error, ModelUnreachable, QueryCanceled
+from outcrop.errors import (
+    BudgetExceeded,
+    Error,
+    ModelUnreachable,
+    ProviderError,
+    QueryCanceled,
+    is_fatal_for_model,
+)
 from outcrop.inference.account import Account
 from outcrop.inference.dispatcher import Common, Dispatcher, Inbox, Runtime, Stopped
 from outcrop.inference.feed import Feed
@@ -32,7 +39,11 @@ CHUNK = LOOKUP_MAX
 
 
 class Ask:
-    """One question to one model function: `outcomes` is iterated once."""
+    """One question to one model function: `outcomes` is iterated once.
+
+    With `may_move_on`, what is left after an error of the model is asked of another one, so that
+    nobody is told how much is left.
+    """
 
     def __init__(
         self,
@@ -40,12 +51,15 @@ class Ask:
         account: Account,
         common: Common,
         totals: Callable[[], Counts],
+        *,
+        may_move_on: bool = False,
     ) -> None:
         self._runtime = runtime
         self._account = account
         self._totals = totals
         self._inbox: Inbox = SimpleQueue()
-        self.dispatcher = Dispatcher(runtime, account, common, self._inbox)
+        self._may_move_on = may_move_on
+        self.dispatcher = Dispatcher(runtime, account, common, self._inbox, may_move_on=may_move_on)
         # The dispatcher always has work for its workers while the next chunk is looked up.
         self._window = CHUNK + max(CHUNK, 2 * common.policy.max_concurrency)
         self._unanswered = 0
@@ -76,7 +90,13 @@ class Ask:
                     yield from self._receive()
                 else:
                     return
-        except (BudgetExceeded, ModelUnreachable) as error:
+        except (BudgetExceeded, ModelUnreachable, ProviderError) as error:
+            if self._may_move_on and is_fatal_for_model(error):
+                self._account.meter.asked(-self._unanswered)
+                self._unanswered = 0
+                raise
+            if isinstance(error, ProviderError):
+                raise
             raise self._explain(error, feed) from error
         finally:
             self._on_loop_stop(None)

@@ -23,7 +23,7 @@ from queue import SimpleQueue
 from random import Random
 from typing import TypeAlias
 
-from outcrop.errors import Error, InternalError, ProviderError, TerminalProviderError
+from outcrop.errors import Error, InternalError, ProviderError, is_fatal_for_model
 from outcrop.inference.account import Account
 from outcrop.inference.clock import Clock
 from outcrop.inference.flights import Flight, FlightTable, Waiter
@@ -100,7 +100,10 @@ Inbox: TypeAlias = "SimpleQueue[list[Outcome] | Stopped]"
 
 
 class Dispatcher:
-    """Sends flights, journals what comes back, and hands it to all who wait for it."""
+    """Sends flights, journals what comes back, and hands it to all who wait for it.
+
+    `may_move_on`: what a model refuses is asked of another one, once nothing is in flight here.
+    """
 
     def __init__(
         self,
@@ -108,6 +111,8 @@ class Dispatcher:
         account: Account,
         common: Common,
         inbox: Inbox,
+        *,
+        may_move_on: bool = False,
     ) -> None:
         self.account = account
         self.is_stopped = False
@@ -115,6 +120,7 @@ class Dispatcher:
         self._common = common
         self._policy = common.policy
         self._inbox = inbox
+        self._may_move_on = may_move_on
         self._queue: deque[Flight] = deque()
         self._workers: set[asyncio.Task[None]] = set()
         self._working = 0
@@ -212,10 +218,14 @@ class Dispatcher:
 
     def fail(self, fingerprint: bytes, error: Error) -> None:
         """Take an error: of this row, or one that makes it pointless to send any other."""
-        self.account.meter.failed()
+        is_fatal = is_fatal_for_model(error)
+        if is_fatal and self._may_move_on:
+            self.account.meter.asked(-1)  # another model is asked instead
+        else:
+            self.account.meter.failed()
         self._put(Outcome(fingerprint, None, error, False, None))
-        if isinstance(error, TerminalProviderError) and error.is_fatal_for_model:
-            self.stop(error)
+        if is_fatal:
+            self.stop(error, at_once=not self._may_move_on)
 
     def share_reused(self, flight: Flight, answer: Answer) -> None:
         """Give an answer that was in the journal to all whom it satisfies; the others send."""

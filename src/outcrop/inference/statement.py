@@ -8,7 +8,13 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from outcrop.errors import BudgetExceeded, Error, ProviderError, QueryCanceled
+from outcrop.errors import (
+    BudgetExceeded,
+    Error,
+    ProviderError,
+    QueryCanceled,
+    is_fatal_for_model,
+)
 from outcrop.inference.account import Account
 from outcrop.inference.ask import Ask
 from outcrop.inference.budget import Budget, SpendAlert
@@ -86,6 +92,7 @@ class Statement:
         model: str,
         function: str,
         total: int | None = None,
+        may_move_on: bool = False,
     ) -> Iterator[Outcome]:
         """Yield the outcome of each invocation, in the order of completion.
 
@@ -96,16 +103,19 @@ class Statement:
         all in flight has been yielded), QueryCanceled, a provider's error that is fatal for the
         model, DiskFull and JournalCorrupted. Whatever was answered is kept in all these cases,
         and also when the caller closes the iterator early.
+        With `may_move_on` an error of the model is raised after all in flight has been yielded;
+        what then has no outcome, and what the feed still holds, was not asked.
         """
         if not isinstance(invocations, Feed):
             invocations = Feed.of(invocations, total)
         account = self._account(model, function)
-        ask = self._start(account)
+        ask = self._start(account, may_move_on=may_move_on)
         try:
             self._runtime.journal.save_unsaved()
             yield from ask.outcomes(invocations)
         except Error as error:
-            self._error = error
+            if not (may_move_on and is_fatal_for_model(error)):
+                self._error = error
             raise
 
     def prompt_cache(self, provider: str, model_id: str) -> PromptCache | None:
@@ -233,11 +243,11 @@ class Statement:
         self._runtime.call(self._runtime.spending.take_back)
         self._on_finished(self)
 
-    def _start(self, account: Account) -> Ask:
+    def _start(self, account: Account, *, may_move_on: bool) -> Ask:
         with self._lock:
             if self._cancellation is not None:
                 raise self._cancellation
-            ask = Ask(self._runtime, account, self._common, self._totals)
+            ask = Ask(self._runtime, account, self._common, self._totals, may_move_on=may_move_on)
             self._asks.append(ask)
             return ask
 
