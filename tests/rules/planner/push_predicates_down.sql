@@ -58,6 +58,11 @@ UNCHANGED;
 SELECT s.i FROM (SELECT i, p FROM t) AS s WHERE f(s.p) IN (SELECT b FROM u);
 UNCHANGED;
 
+-- Within the subquery of a model predicate.
+SELECT t.i FROM t WHERE f(t.p) IN (SELECT s.b FROM (SELECT i, b FROM u WHERE g(b) = 'x') AS s WHERE s.i > 2);
+SELECT t.i FROM t WHERE f(t.p) IN (SELECT s.b FROM (SELECT u.i, u.b FROM u WHERE g(u.b) = 'x' AND
+u.i > 2) AS s);
+
 -- Not through the side of an outer join whose rows may be NULL.
 SELECT s.i FROM t AS s LEFT JOIN (SELECT i, f(b) AS y FROM u) AS r ON r.i = s.i WHERE r.y IS NULL;
 UNCHANGED;

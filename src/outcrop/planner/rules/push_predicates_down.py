@@ -11,7 +11,7 @@ but never below a join: what joins has at most as many distinct prompts as what 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from sqlglot import exp
 from sqlglot.optimizer.pushdown_predicates import pushdown_predicates, replace_aliases
@@ -35,8 +35,7 @@ _HELD = "_held"
 def push_predicates_down(query: exp.Query) -> exp.Query:
     """Return `query` with its predicates as low as they can stand."""
     held = _hold_model_predicates(query)
-    # The pass may leave one node in two places, which a copy parts.
-    query = pushdown_predicates(query, dialect=Outcrop).copy()
+    query = _push(query)
     _release(query, held)
     for block in blocks(query):
         for clause in ("where", "having"):
@@ -54,8 +53,17 @@ def push_predicates_down(query: exp.Query) -> exp.Query:
     return query
 
 
+def _push(query: exp.Query) -> exp.Query:
+    """Apply sqlglot's pass. It may leave one node in two places, which a copy parts."""
+    pushed: exp.Query = pushdown_predicates(query, dialect=Outcrop).copy()
+    return pushed
+
+
 def _hold_model_predicates(query: exp.Query) -> list[exp.Expr]:
-    """Put something that no pass moves in the place of each predicate that calls a model."""
+    """Put something that no pass moves in the place of each predicate that calls a model.
+
+    The pass sees the subqueries of such a predicate alone.
+    """
     held: list[exp.Expr] = []
     for block in blocks(query):
         conditions = [block.args.get("where")]
@@ -63,10 +71,20 @@ def _hold_model_predicates(query: exp.Query) -> list[exp.Expr]:
         for condition in conditions:
             for part in conjuncts(condition):
                 if has_call_in_scope(part):
+                    for inner in list(_outermost_queries(part)):
+                        inner.replace(_push(inner.copy()))
                     number = exp.Literal.string(f"{len(held):06}")  # sorts as written
                     part.replace(exp.Anonymous(this=_HELD, expressions=[number]))
                     held.append(part)
     return held
+
+
+def _outermost_queries(part: exp.Expr) -> Iterator[exp.Query]:
+    """Yield the queries in `part` that are in no other."""
+    kinds = (exp.Select, exp.SetOperation)
+    for node in part.walk(prune=lambda n: isinstance(n, kinds)):
+        if isinstance(node, kinds):
+            yield node
 
 
 def _release(query: exp.Query, held: list[exp.Expr]) -> None:
