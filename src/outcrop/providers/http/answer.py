@@ -116,10 +116,11 @@ def _parse_headers(lines: list[str]) -> Mapping[str, str]:
 
 def _length_of(value: str) -> int:
     """Return the length that a header gives; some servers repeat it."""
-    [first, *others] = {part.strip() for part in value.split(",")}
-    if others or not _LENGTH.fullmatch(first):
-        raise MalformedAnswer(f"the length is {value!r}")
-    return int(first)
+    if not _LENGTH.fullmatch(value):
+        [value, *others] = {part.strip() for part in value.split(",")}
+        if others or not _LENGTH.fullmatch(value):
+            raise MalformedAnswer(f"the length is {value!r}")
+    return int(value)
 
 
 def _read_chunks(received: _Received) -> Reading[bytes]:
