@@ -38,6 +38,7 @@ from outcrop.providers.converse import (
 )
 from outcrop.providers.families import anthropic_messages
 from outcrop.providers.families.base import complete_raw, find_family
+from outcrop.providers.fault_table import ANTHROPIC
 from outcrop.providers.options import (
     check_option_names,
     parse_endpoint,
@@ -48,7 +49,7 @@ from outcrop.providers.transport import (
     Reply,
     Transport,
     encode_json,
-    error_of_status,
+    error_of_reply,
     is_loopback,
 )
 
@@ -220,7 +221,7 @@ def explain(reply: Reply, model_id: str, provider_name: str) -> ProviderError:
     folded = message.lower()
     if "credit balance is too low" in folded:
         return AuthFailed(message, code=code, hint="The account has no credit: add some.")
-    translated = error_of_status(reply, message, code)
+    translated = error_of_reply(reply, message, code, ANTHROPIC)
     match translated:
         case Rejected() if any(text in folded for text in _TOO_LONG_TEXTS):
             translated.hint = _TOO_LONG_HINT

@@ -6,19 +6,12 @@ Reference, "Common errors".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 
-from outcrop.errors import (
-    AuthFailed,
-    ModelNotFound,
-    ProviderError,
-    Rejected,
-    Throttled,
-    TimedOut,
-    Unavailable,
-)
-from outcrop.providers.transport import Reply, error_of_status, quota_named, retry_after_of
+from outcrop.errors import ModelNotFound, ProviderError, Rejected, Throttled
+from outcrop.providers.fault_table import BEDROCK
+from outcrop.providers.transport import Reply, error_of_reply
 
 # No model id in Bedrock's messages, so the hints name it.
 _ACCESS_HINT = (
@@ -35,28 +28,20 @@ _ROUTE_HINT = (
 _TOO_LONG_HINT = "Shorten the prompt, or choose a model with a larger context window."
 _PROFILE_HINT = "Use an inference profile: MODEL_ID '{profile}' or 'global.{model}'."
 
-_Make = Callable[..., ProviderError]
-_ERRORS: Mapping[str, tuple[_Make, str | None]] = MappingProxyType(
+_HINTS: Mapping[str, str] = MappingProxyType(
     {
-        "ThrottlingException": (Throttled, None),
-        "TooManyRequestsException": (Throttled, None),
-        "ModelNotReadyException": (Unavailable, None),
-        "ModelTimeoutException": (TimedOut, None),
-        "InternalServerException": (Unavailable, None),
-        "ServiceUnavailableException": (Unavailable, None),
-        "ModelErrorException": (Unavailable, None),
-        "ValidationException": (Rejected, None),
-        "ServiceQuotaExceededException": (Rejected, "Ask AWS for a higher quota."),
-        "AccessDeniedException": (AuthFailed, _ACCESS_HINT),
-        "ExpiredTokenException": (AuthFailed, _EXPIRED_HINT),
-        "ExpiredToken": (AuthFailed, _EXPIRED_HINT),
-        "UnrecognizedClientException": (AuthFailed, _KEYS_HINT),
-        "InvalidClientTokenId": (AuthFailed, _KEYS_HINT),
-        "MissingAuthenticationTokenException": (AuthFailed, _KEYS_HINT),
-        "InvalidSignatureException": (AuthFailed, _SIGNATURE_HINT),
-        "SignatureDoesNotMatch": (AuthFailed, _SIGNATURE_HINT),
-        "IncompleteSignatureException": (AuthFailed, _SIGNATURE_HINT),
-        "ResourceNotFoundException": (ModelNotFound, _ROUTE_HINT),
+        "ServiceQuotaExceededException": "Ask AWS for a higher quota.",
+        "AccessDeniedException": _ACCESS_HINT,
+        "ExpiredTokenException": _EXPIRED_HINT,
+        "ExpiredToken": _EXPIRED_HINT,
+        "UnrecognizedClientException": _KEYS_HINT,
+        "InvalidClientTokenId": _KEYS_HINT,
+        "MissingAuthenticationTokenException": _KEYS_HINT,
+        "InvalidSignatureException": _SIGNATURE_HINT,
+        "SignatureDoesNotMatch": _SIGNATURE_HINT,
+        "IncompleteSignatureException": _SIGNATURE_HINT,
+        "RequestExpired": _SIGNATURE_HINT,
+        "ResourceNotFoundException": _ROUTE_HINT,
     }
 )
 # Messages of ValidationException that mean that the model's id is wrong.
@@ -89,22 +74,14 @@ def explain(reply: Reply, model_id: str, region: str) -> ProviderError:
     message = str(body.get("message") or body.get("Message") or reply.text() or "no message")
     if code == "ValidationException":
         return _explain_validation(message, model_id, region)
-    make, hint = _ERRORS.get(code, (None, None))
-    if make is None:
-        return error_of_status(reply, message, code)
-    filled = hint and hint.format(model=model_id, region=region)
-    if make is Throttled and _PER_DAY in message.lower():
+    error = error_of_reply(reply, message, code, BEDROCK)
+    if isinstance(error, Throttled) and _PER_DAY in message.lower():
         used_up = Rejected(message, code=code, hint=_PER_DAY_HINT)
         used_up.is_fatal_for_model = True  # until the day is over
         return used_up
-    if make is Throttled:
-        return Throttled(
-            message,
-            code=code,
-            retry_after_s=retry_after_of(reply.headers),
-            quota=quota_named(message) if code == "ThrottlingException" else None,
-        )
-    return make(message, code=code, hint=filled)
+    if code in _HINTS:
+        error.hint = _HINTS[code].format(model=model_id, region=region)
+    return error
 
 
 def _explain_validation(message: str, model_id: str, region: str) -> ProviderError:

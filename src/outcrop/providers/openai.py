@@ -38,6 +38,7 @@ from outcrop.providers.converse import (
 )
 from outcrop.providers.families import openai_chat
 from outcrop.providers.families.base import complete_raw, find_family
+from outcrop.providers.fault_table import OPENAI
 from outcrop.providers.options import (
     check_option_names,
     choice_option,
@@ -49,7 +50,7 @@ from outcrop.providers.transport import (
     Reply,
     Transport,
     encode_json,
-    error_of_status,
+    error_of_reply,
     is_loopback,
     is_private,
 )
@@ -64,6 +65,7 @@ _CONFIG_NAMES: Mapping[str, str] = MappingProxyType(
     {"temperature": "temperature", "topP": "top_p", "stopSequences": "stop"}
 )
 _TOO_LONG_CODES = ("context_length_exceeded", "exceed_context_size_error")
+_NO_CREDIT_CODES = ("insufficient_quota", "billing_hard_limit_reached", "billing_not_active")
 _TOO_LONG_TEXTS = ("maximum context length", "context size", "context window")
 _TOO_LONG_HINT = "Shorten the prompt, or choose a model with a larger context window."
 
@@ -208,11 +210,9 @@ def explain(reply: Reply, model_id: str, provider_name: str) -> ProviderError:
     error: Mapping[str, Any] = described if isinstance(described, Mapping) else {}
     code = str(error.get("code") or error.get("type") or "")
     message = str(error.get("message") or described or reply.text() or "no message")
-    if code == "insufficient_quota" or error.get("type") == "insufficient_quota":
-        return AuthFailed(
-            message, code="insufficient_quota", hint="The account has no credit: add some."
-        )
-    translated = error_of_status(reply, message, code)
+    if error.get("type") == "insufficient_quota":
+        code = "insufficient_quota"
+    translated = error_of_reply(reply, message, code, OPENAI)
     translated.hint = _hint(translated, message, model_id, provider_name)
     return translated
 
@@ -224,6 +224,8 @@ def _hint(error: ProviderError, message: str, model_id: str, provider_name: str)
             text in folded for text in _TOO_LONG_TEXTS
         ):
             return _TOO_LONG_HINT
+        case AuthFailed() if error.code in _NO_CREDIT_CODES:
+            return "The account has no credit: add some."
         case AuthFailed():
             return f"Check the key of provider {provider_name!r} and that it may use {model_id!r}."
     if error.code == "model_not_found" or isinstance(error, ModelNotFound):

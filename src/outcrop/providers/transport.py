@@ -32,8 +32,6 @@ from ipaddress import ip_address
 from yarl import URL
 
 from outcrop.errors import (
-    AuthFailed,
-    ModelNotFound,
     ProviderError,
     QuotaKind,
     Rejected,
@@ -43,6 +41,7 @@ from outcrop.errors import (
     Unreachable,
 )
 from outcrop.providers.base import JsonObject
+from outcrop.providers.fault_table import Fault, find_fault
 from outcrop.providers.http.answer import (
     AnswerTooLarge,
     MalformedAnswer,
@@ -329,29 +328,17 @@ def quota_named(message: str) -> QuotaKind | None:
     return QuotaKind.REQUESTS if "request" in folded else None
 
 
-def error_of_status(reply: Reply, message: str, code: str) -> ProviderError:
-    """Return the error that an HTTP status stands for, where a provider says no more than that.
-
-    An error that the provider itself wrote was not paid; one from a gateway before it (502, 504)
-    may hide an answer that was.
-    """
+def error_of_reply(
+    reply: Reply, message: str, code: str, known: Mapping[str, Fault]
+) -> ProviderError:
+    """Return the error that a reply other than 200 stands for, among the faults of its provider."""
+    fault = find_fault(known, code, reply.status)
     code = code or f"HTTP {reply.status}"
-    match reply.status:
-        case 401 | 403:
-            return AuthFailed(message, code=code)
-        case 404:
-            return ModelNotFound(message, code=code)
-        case 408:
-            return TimedOut(message, code=code)
-        case 429:
-            return Throttled(
-                message,
-                code=code,
-                retry_after_s=retry_after_of(reply.headers),
-                quota=quota_named(message),
-            )
-        case 504:
-            return TimedOut(message, code=code, possibly_paid=True)
-        case status if status >= 500 or status == 424:
-            return Unavailable(message, code=code, possibly_paid=status == 502)
-    return Rejected(message, code=code)
+    if fault.error is Throttled:
+        return Throttled(
+            message,
+            code=code,
+            retry_after_s=retry_after_of(reply.headers),
+            quota=quota_named(message),
+        )
+    return fault.error(message, code=code, possibly_paid=fault.is_possibly_paid)

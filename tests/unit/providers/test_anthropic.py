@@ -218,6 +218,7 @@ def test_a_raw_body_of_another_family_is_translated() -> None:
         (400, "invalid_request_error", "prompt is too long: 9 > 8", Rejected, "Shorten"),
         (400, "invalid_request_error", "Your credit balance is too low.", AuthFailed, "credit"),
         (401, "authentication_error", "No.", AuthFailed, "provider 'mine'"),
+        (402, "billing_error", "No.", AuthFailed, "provider 'mine'"),
         (403, "permission_error", "No.", AuthFailed, f"'{MODEL}'"),
         (404, "not_found_error", "No.", ModelNotFound, "[routes."),
         (413, "request_too_large", "No.", Rejected, None),

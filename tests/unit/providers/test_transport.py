@@ -26,7 +26,7 @@ from outcrop.providers.transport import (
     Reply,
     Transport,
     encode_json,
-    error_of_status,
+    error_of_reply,
     is_loopback,
     proxy_for,
     retry_after_of,
@@ -369,7 +369,7 @@ def test_retry_after(headers: dict[str, str], expected: float | None) -> None:
     ],
 )
 def test_errors_by_status(status: int, kind: type[ProviderError], *, possibly_paid: bool) -> None:
-    error = error_of_status(Reply(status, {"retry-after": "3"}, b"", 1), "no", "")
+    error = error_of_reply(Reply(status, {"retry-after": "3"}, b"", 1), "no", "", {})
     assert (type(error), error.code, error.possibly_paid) == (kind, f"HTTP {status}", possibly_paid)
     if isinstance(error, Throttled):
         assert error.retry_after_s == 3.0
