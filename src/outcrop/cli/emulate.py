@@ -27,7 +27,8 @@ _BEDROCK_DESCRIPTION = """\
 Serve Amazon Bedrock's runtime API: Converse, ConverseStream, InvokeModel and
 CountTokens. GET /_dev/ledger says what was requested, paid, throttled and
 failed; DELETE resets it. PUT /_dev/quotas and PUT /_dev/faults, with a JSON
-object such as {"rps": 20}, replace the quotas and the faults at run time.
+object such as {"rps": 20}, replace the quotas and the faults at run time, and
+PUT /_dev/clock with {"offset_s": 3600} sets the service's clock off.
 """
 
 _BEDROCK_EXAMPLES = """\

@@ -39,9 +39,16 @@ class SignedRequest:
 
 
 def authenticate(
-    request: SignedRequest, secret_key: str | None, now: Callable[[], datetime]
+    request: SignedRequest,
+    secret_key: str | None,
+    now: Callable[[], datetime],
+    *,
+    is_dated: bool = False,
 ) -> None:
-    """Raise the service's error unless `request` says, and where we can tell proves, who asks."""
+    """Raise the service's error unless `request` says, and where we can tell proves, who asks.
+
+    `is_dated`: the time of a signature is looked at also where the signature itself is not.
+    """
     authorization = request.headers.get("Authorization", "")
     scheme, _, credential = authorization.partition(" ")
     if not authorization:
@@ -57,11 +64,15 @@ def authenticate(
         )
     if match["service"] != SERVICE:
         raise _invalid_signature(f"Credential should be scoped to correct service: '{SERVICE}'.")
+    if secret_key is None and not is_dated:
+        return
+    timestamp = _check_time(request, now())
     if secret_key is not None:
-        _verify(request, match, secret_key, now())
+        _verify(request, match, secret_key, timestamp)
 
 
-def _verify(request: SignedRequest, match: re.Match[str], secret_key: str, now: datetime) -> None:
+def _check_time(request: SignedRequest, now: datetime) -> str:
+    """Return when a request was signed; raises the service's error where that is too far off."""
     timestamp = request.headers.get("X-Amz-Date", "")
     try:
         signed_at = datetime.strptime(timestamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
@@ -74,6 +85,10 @@ def _verify(request: SignedRequest, match: re.Match[str], secret_key: str, now: 
             f"Signature not yet current or expired: {timestamp} is more than 5 min. from "
             f"{now:%Y%m%dT%H%M%SZ}"
         )
+    return timestamp
+
+
+def _verify(request: SignedRequest, match: re.Match[str], secret_key: str, timestamp: str) -> None:
     scope = f"{match['date']}/{match['region']}/{SERVICE}/aws4_request"
     canonical = _canonical_request(request, match["headers"])
     text = "\n".join((_ALGORITHM, timestamp, scope, hashlib.sha256(canonical).hexdigest()))

@@ -3,6 +3,7 @@
 GET, DELETE /_dev/ledger    the numbers so far; DELETE starts them anew
 GET, PUT    /_dev/quotas    the quotas as a JSON object; PUT replaces them all
 GET, PUT    /_dev/faults    the rates of the faults, likewise
+GET, PUT    /_dev/clock     by how many seconds the service's clock is off, as `offset_s`
 GET         /_dev/health
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
+from outcrop.emulator.clock import ServiceClock
 from outcrop.emulator.delivery import Reply
 from outcrop.emulator.ledger import Ledger
 from outcrop.emulator.replies import json_reply
@@ -23,9 +25,10 @@ from outcrop.errors import InvalidParameter
 class Control:
     """Answers requests to the emulator itself."""
 
-    def __init__(self, runtime: Runtime, ledger: Ledger, backend: str) -> None:
+    def __init__(self, runtime: Runtime, ledger: Ledger, clock: ServiceClock, backend: str) -> None:
         self._runtime = runtime
         self._ledger = ledger
+        self._clock = clock
         self._backend = backend
 
     def answer(self, method: str, path: str, content: bytes) -> Reply:
@@ -44,6 +47,10 @@ class Control:
                 return json_reply(self._runtime.faults)
             case "PUT", "/_dev/faults":
                 return json_reply(_set(self._runtime.set_faults, content))
+            case "GET", "/_dev/clock":
+                return json_reply({"offset_s": self._clock.offset_s})
+            case "PUT", "/_dev/clock":
+                return json_reply(_set(self._clock.change, content))
             case "GET", "/_dev/health":
                 return json_reply({"status": "ok", "backend": self._backend})
             case _:

@@ -30,6 +30,7 @@ from aiohttp.web_protocol import RequestHandler
 
 from outcrop.emulator.authentication import SignedRequest, authenticate
 from outcrop.emulator.calls import CallReader, Operation
+from outcrop.emulator.clock import ServiceClock
 from outcrop.emulator.config import EmulatorConfig
 from outcrop.emulator.control import Control
 from outcrop.emulator.delivery import Delivery, Reply
@@ -71,13 +72,13 @@ class Emulator:
         self.config = config
         self.ledger = Ledger()
         self.url = ""
-        self._now = now
+        self._clock = ServiceClock(now)
         self._backend: Provider = config.backend or ScriptedProvider(
             "scripted", ScriptedOptions(seed=config.seed)
         )
         self._reader = CallReader(config.seed)
         self._runtime = Runtime(config, self._backend, self.ledger, clock=clock)
-        self._control = Control(self._runtime, self.ledger, self._backend.name)
+        self._control = Control(self._runtime, self.ledger, self._clock, self._backend.name)
         self._stopping = asyncio.Event()
         self._delivery = Delivery(self._stopping, config.drip_s, config.hang_s)
         self._request_numbers = itertools.count(1)
@@ -90,6 +91,10 @@ class Emulator:
     def set_faults(self, rates: Mapping[str, float]) -> None:
         """Inject these faults from now on, and no others; raises InvalidParameter."""
         self._runtime.set_faults(rates)
+
+    def set_clock(self, offset_s: float) -> None:
+        """Have the service's clock be off by so many seconds; raises InvalidParameter."""
+        self._clock.change({"offset_s": offset_s})
 
     async def __aenter__(self) -> Self:
         server = web.Server(self._respond, request_factory=_make_request, access_log=None)
@@ -142,7 +147,12 @@ class Emulator:
         try:
             content = await _read(request)
             signed = SignedRequest(request.method, path, query, request.headers, content)
-            authenticate(signed, self.config.secret_key, self._now)
+            authenticate(
+                signed,
+                self.config.secret_key,
+                self._clock.now,
+                is_dated=self._clock.was_changed,
+            )
             if not is_counted:
                 return await self._count_tokens(request, model_id, content)
             response, outcome = await self._ask(request, operation, model_id, content)
@@ -193,7 +203,8 @@ class Emulator:
 
     def _numbered(self, reply: Reply) -> Reply:
         number = f"{next(self._request_numbers):08x}-0000-4000-8000-000000000000"
-        return replace(reply, headers={**reply.headers, "x-amzn-RequestId": number})
+        added = {"x-amzn-RequestId": number, "Date": self._clock.date()}
+        return replace(reply, headers={**reply.headers, **added})
 
 
 _OPERATIONS = {operation.value: operation for operation in Operation}
@@ -270,6 +281,10 @@ class RunningEmulator:
     def set_faults(self, rates: Mapping[str, float]) -> None:
         """Inject these faults from now on, and no others; raises InvalidParameter."""
         self._call(lambda emulator: emulator.set_faults(rates))
+
+    def set_clock(self, offset_s: float) -> None:
+        """Have the service's clock be off by so many seconds; raises InvalidParameter."""
+        self._call(lambda emulator: emulator.set_clock(offset_s))
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -2,8 +2,9 @@
 
 botocore finds credentials and the region (environment, profiles, SSO, assumed roles, containers,
 instance metadata) and renews them; it is not asked to send anything, so that a request costs
-little and is never repeated behind our back. The one request that is sent again is one that was
-refused because its credentials had expired: nothing was paid for it.
+little and is never repeated behind our back. The requests that are sent again, once, are those that
+were refused because their credentials had expired, or because this machine's clock is wrong: the
+service says what time it is. Nothing was paid for them.
 
 Options in `outcrop.toml`, all optional:
 
@@ -23,6 +24,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 
 from yarl import URL
@@ -55,6 +57,8 @@ API_KEY_ENV_DEFAULT = "AWS_BEARER_TOKEN_BEDROCK"
 REGION_OF_OWN_ENDPOINT = "us-east-1"
 # Credentials are renewed minutes before they expire, so looking this often is enough.
 RENEWAL_CHECK_S = 5.0
+# AWS takes a signature that is five minutes off.
+CLOCK_SKEW_MIN_S = 240.0
 
 _REGION_IN_HOST = re.compile(r"bedrock-runtime(?:-fips)?\.([a-z0-9-]+)\.")
 
@@ -118,18 +122,21 @@ class BedrockProvider:
         options: Options,
         botocore_session: Callable[[str | None], Any],
         wall_clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
         open_transport: Callable[[URL, str | None], Transport] = Transport,
     ) -> None:
         self.name = name
         self._options = options
         self._resolve = _Resolver(name, options, botocore_session, os.environ)
         self._wall_clock = wall_clock
+        self._monotonic = monotonic
+        self._clock_skew_s = 0.0
         self._open_transport = open_transport
         self._lock = asyncio.Lock()
         self._access: Access | None = None
         self._failure: ProviderError | None = None
         self._transport: Transport | None = None
-        self._checked_s = 0.0
+        self._checked_s = float("-inf")
 
     @property
     def concurrency_max(self) -> int | None:
@@ -176,21 +183,38 @@ class BedrockProvider:
     async def _post(self, operation: str, request: ProviderRequest) -> Reply:
         body = encode_json(request.body)
         access = await self._current_access()
+        clock_skew_s = self._clock_skew_s
         reply = await self._send(access, operation, request, body)
-        if reply.status != 200 and bedrock_errors.code_of(reply) in bedrock_errors.EXPIRED_CODES:
-            renewed = await self._renew_after(access)
-            if renewed.keys != access.keys:
-                access = renewed
+        if reply.status != 200:
+            mended = await self._mend(access, reply, clock_skew_s)
+            if mended is not None:
+                access = mended
                 reply = await self._send(access, operation, request, body)
         if reply.status != 200:
             raise bedrock_errors.explain(reply, request.model_id, access.region)
         return reply
 
+    async def _mend(self, access: Access, refused: Reply, clock_skew_s: float) -> Access | None:
+        """Return what the same request may succeed with; None where nothing can be mended.
+
+        `clock_skew_s` is what was taken for the error of this machine's clock when it was signed.
+        """
+        code = bedrock_errors.code_of(refused)
+        if code in bedrock_errors.EXPIRED_CODES:
+            renewed = await self._renew_after(access)
+            return None if renewed.keys == access.keys else renewed
+        if code in bedrock_errors.SIGNATURE_CODES and (date := refused.headers.get("date")):
+            skew_s = parsedate_to_datetime(date).timestamp() - self._wall_clock()
+            if abs(skew_s - clock_skew_s) >= CLOCK_SKEW_MIN_S:
+                self._clock_skew_s = skew_s
+                return access
+        return None
+
     async def _send(
         self, access: Access, operation: str, request: ProviderRequest, body: bytes
     ) -> Reply:
         target = make_target(access.endpoint, request.model_id, operation)
-        headers = access.authorizer.sign(target, body, self._wall_clock())
+        headers = access.authorizer.sign(target, body, self._wall_clock() + self._clock_skew_s)
         transport = self._transport
         if transport is None:
             transport = self._transport = self._open_transport(access.endpoint, access.ca_file)
@@ -216,7 +240,7 @@ class BedrockProvider:
             return self._access
 
     def _is_check_due(self) -> bool:
-        return self._wall_clock() - self._checked_s >= RENEWAL_CHECK_S
+        return self._monotonic() - self._checked_s >= RENEWAL_CHECK_S
 
     async def _look_up(self) -> None:
         """Resolve or renew the access. A failure is kept a while, for all who wait for the lock."""
@@ -228,7 +252,7 @@ class BedrockProvider:
                 self._access = await asyncio.to_thread(self._resolve.renew, self._access)
         except ProviderError as error:
             self._failure = error
-        self._checked_s = self._wall_clock()
+        self._checked_s = self._monotonic()
 
     async def _renew_after(self, expired: Access) -> Access:
         """Look the credentials up afresh, once for all the requests that met their expiry."""

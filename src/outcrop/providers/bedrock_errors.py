@@ -56,6 +56,9 @@ _PER_DAY_HINT = (
 )
 
 EXPIRED_CODES = frozenset({"ExpiredTokenException", "ExpiredToken"})
+SIGNATURE_CODES = frozenset(
+    {"InvalidSignatureException", "SignatureDoesNotMatch", "RequestExpired"}
+)
 
 
 def code_of(reply: Reply) -> str:

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import aiohttp
 import pytest
@@ -114,3 +118,28 @@ def test_a_date_in_another_form_is_refused() -> None:
     headers = {**signed.headers, "X-Amz-Date": "today"}
     request = SignedRequest("POST", PATH, signed.query, headers, CONTENT)
     assert "ISO-8601" in refusal(request)
+
+
+def test_once_the_clock_was_changed_the_time_of_any_signature_is_looked_at(
+    start: Callable[..., RunningEmulator], connect: Callable[..., Any]
+) -> None:
+    emulator = start()
+    emulator.set_clock(3_600)
+    client = connect(emulator)
+    with pytest.raises(ClientError, match="Signature not yet current or expired") as caught:
+        client.converse(**converse("hello"))
+    date = caught.value.response["ResponseMetadata"]["HTTPHeaders"]["date"]
+    ahead = parsedate_to_datetime(date) - datetime.now(UTC)
+    assert timedelta(minutes=55) < ahead < timedelta(minutes=65)
+    emulator.set_clock(0)
+    assert client.converse(**converse("hello"))["stopReason"] == "end_turn"
+
+
+def test_the_clock_is_changed_over_http_too(start: Callable[..., RunningEmulator]) -> None:
+    emulator = start()
+    url = f"{emulator.url}/_dev/clock"
+    put = Request(url, b'{"offset_s": -60}', method="PUT")
+    assert json.load(urlopen(put)) == {"offset_s": -60}
+    assert json.load(urlopen(url)) == {"offset_s": -60}
+    with pytest.raises(HTTPError, match="400"):
+        urlopen(Request(url, b'{"offset": 1}', method="PUT"))

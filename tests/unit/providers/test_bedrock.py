@@ -4,7 +4,9 @@ import asyncio
 import builtins
 import datetime
 import sys
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -562,7 +564,7 @@ def test_keys_about_to_expire_are_renewed_in_time(renewing_profile: Path) -> Non
                 "bedrock",
                 Options(profile="renewing", endpoint_url=server.url),
                 lambda profile: Session(profile=profile),
-                lambda: now_s[0],
+                monotonic=lambda: now_s[0],
             )
             for passed_s in (0, RENEWAL_CHECK_S - 1, 1):
                 now_s[0] += passed_s
@@ -573,6 +575,46 @@ def test_keys_about_to_expire_are_renewed_in_time(renewing_profile: Path) -> Non
     first, second, third = asyncio.run(run())
     assert first == second
     assert first != third
+
+
+CLOCKS_APART = answer(
+    {"message": "Signature not yet current"},
+    403,
+    {"x-amzn-errortype": "InvalidSignatureException", "date": "Mon, 23 Nov 2026 15:00:00 GMT"},
+)
+SERVICE_TIME_S = datetime.datetime(2026, 11, 23, 15, tzinfo=datetime.UTC).timestamp()
+
+
+def ask_at(now_s: float, *behaviours: Behaviour) -> list[Received]:
+    """Send one request where this machine's clock says `now_s`; return what was received."""
+
+    async def run() -> list[Received]:
+        async with WireServer(*behaviours) as server:
+            provider = BedrockProvider(
+                "bedrock",
+                Options(region="us-east-1", endpoint_url=server.url),
+                lambda profile: Session(profile=profile),
+                lambda: now_s,
+            )
+            with suppress(AuthFailed):
+                await provider.complete(unified())
+            await provider.close()
+            return server.received
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize("hours", [-30, -1, 1, 30])
+def test_the_services_clock_is_taken_where_this_machines_is_wrong(hours: int) -> None:
+    now_s = SERVICE_TIME_S + hours * 3_600
+    first, second = ask_at(now_s, CLOCKS_APART, answer(RESPONSE))
+    assert first.headers["x-amz-date"] == time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now_s))
+    assert second.headers["x-amz-date"] == "20261123T150000Z"
+
+
+def test_a_signature_that_is_wrong_at_the_right_time_is_not_sent_again() -> None:
+    assert len(ask_at(SERVICE_TIME_S + 100, CLOCKS_APART)) == 1
+    assert len(ask_at(SERVICE_TIME_S + 3_600, CLOCKS_APART, CLOCKS_APART)) == 2
 
 
 def access_key_of(received: Received) -> str:
