@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from random import Random
@@ -86,15 +86,18 @@ def _fill(path: Path, entries: int) -> None:
         for start in range(0, entries, COMMIT):
             calls = [_call(random, n) for n in range(start, min(start + COMMIT, entries))]
             with journal_file.transaction(connection, path):
-                connection.executemany(journal_sql.INSERT_ANSWER, _answer_rows(calls))
-                connection.executemany(journal_sql.INSERT_CALL, map(journal_sql.call_row, calls))
+                call_rows = [journal_sql.call_row(call) for call in calls]
+                journal_sql.insert(connection, journal_sql.INSERT_ANSWERS, _answer_rows(calls))
+                journal_sql.insert(connection, journal_sql.INSERT_CALLS, call_rows)
 
 
-def _answer_rows(calls: Sequence[NewCall]) -> Iterator[journal_sql.Row]:
+def _answer_rows(calls: Sequence[NewCall]) -> list[journal_sql.Row]:
+    rows = []
     for call in calls:
         assert call.answer is not None
         packed = journal_file.compress(journal_file.encode(call.answer.response))
-        yield journal_sql.answer_row(call, packed, call.started_at)
+        rows.append(journal_sql.answer_row(call, packed, call.started_at))
+    return rows
 
 
 def _call(random: Random, number: int) -> NewCall:

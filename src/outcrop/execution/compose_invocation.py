@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
+from uuid import uuid4
 
 from outcrop.catalog.objects import ExternalModel
 from outcrop.datatypes import DataType, TypeKind
@@ -19,6 +20,9 @@ from outcrop.inference.invocation import Invocation, canonical_json
 from outcrop.providers.base import INFERENCE_CONFIG_KEYS, RequestType
 
 ANSWER_KEY = "answer"
+
+# The members of a request's body, and their canonical text.
+Body: TypeAlias = "tuple[Mapping[str, Any], str]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +51,22 @@ class InvocationComposer:
         self._destination = destination
         self._max_tokens_default = max_tokens_default
         self._fixed = _fixed_members(model)
-        self._argument_begin = len(f"{model.prompt} ") if model.prompt else 0
+        self._before_prompt = f"{model.prompt} " if model.prompt else ""
+        self._behind_prompt = f" {model.suffix}" if model.suffix else ""
+        # All that the JSON texts of bodies have in common, so that it is written once.
+        mark = uuid4().hex
+        self._before_text, self._behind_text = canonical_json(self._with_text(mark)).split(
+            canonical_json(mark)
+        )
         is_raw = model.request_type is RequestType.RAW
-        self._body: Callable[[Sequence[str | None]], Mapping[str, Any]] = (
+        self._body: Callable[[Sequence[str | None]], Body] = (
             _raw_body if is_raw else self._unified_body
         )
 
     @property
     def fixed_chars(self) -> int:
         """How many characters stand before every argument: the system's text, and the PROMPT."""
-        return len(self._model.system or "") + self._argument_begin
+        return len(self._model.system or "") + len(self._before_prompt)
 
     def compose(
         self,
@@ -68,29 +78,26 @@ class InvocationComposer:
 
         `shared_ends` says how far the argument begins as those of other rows do.
         """
-        members = self._body(arguments)
+        members, text = self._body(arguments)
         return Invocation(
             provider=self._destination.provider,
             model_id=self._destination.model_id,
             request_type=self._model.request_type,
-            body=canonical_json(members),
+            body=text,
             max_tokens_default=self._max_tokens_default,
             salt=salt,
             members=members,
-            shared_ends=tuple(self._argument_begin + end for end in shared_ends),
+            shared_ends=tuple([len(self._before_prompt) + end for end in shared_ends]),
         )
 
-    def _unified_body(self, arguments: Sequence[str | None]) -> Mapping[str, Any]:
+    def _unified_body(self, arguments: Sequence[str | None]) -> Body:
         prompt = arguments[0] or ""
         if not prompt.strip():
             raise Rejected(
                 "the prompt is empty", hint="Leave rows without a text out, or give NULL."
             )
-        text = " ".join(part for part in (self._model.prompt, prompt, self._model.suffix) if part)
-        body: dict[str, Any] = {
-            **self._fixed,
-            "messages": [{"role": "user", "content": [{"text": text}]}],
-        }
+        text = f"{self._before_prompt}{prompt}{self._behind_prompt}"
+        body = self._with_text(text)
         config = _object("inference_config", arguments[1]) if len(arguments) > 1 else None
         if config:
             body["inferenceConfig"] = {
@@ -100,7 +107,12 @@ class InvocationComposer:
         fields = _object(_FIELDS, arguments[2]) if len(arguments) > 2 else None
         if fields:
             body["additionalModelRequestFields"] = fields
-        return body
+        if config or fields:
+            return body, canonical_json(body)
+        return body, f"{self._before_text}{canonical_json(text)}{self._behind_text}"
+
+    def _with_text(self, text: str) -> dict[str, Any]:
+        return {**self._fixed, "messages": [{"role": "user", "content": [{"text": text}]}]}
 
 
 _FIELDS = "additional_model_request_fields"
@@ -156,14 +168,14 @@ def _fixed_members(model: ExternalModel) -> dict[str, Any]:
     return members
 
 
-def _raw_body(arguments: Sequence[str | None]) -> Mapping[str, Any]:
+def _raw_body(arguments: Sequence[str | None]) -> Body:
     body = _object("request", arguments[0])
     if not body:
         raise Rejected(
             "the request of a RAW model is no object",
             hint="Build it with OBJECT('key', value, ...) in the form of the model's family.",
         )
-    return body
+    return body, canonical_json(body)
 
 
 def _object(name: str, text: str | None) -> dict[str, Any] | None:

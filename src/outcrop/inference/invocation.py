@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from outcrop.providers.base import JsonObject, ProviderRequest, RequestType
 from outcrop.providers.converse import with_cache_points
@@ -64,11 +64,8 @@ class Invocation:
     @cached_property
     def fingerprint(self) -> bytes:
         """The identity of this invocation, `FINGERPRINT_BYTES` long, stable across releases."""
-        digest = hashlib.blake2b(_FORMAT, digest_size=FINGERPRINT_BYTES)
-        for part in (self.provider, self.model_id, self.request_type.value, self.body, self.salt):
-            encoded = part.encode()
-            digest.update(len(encoded).to_bytes(8, "big"))
-            digest.update(encoded)
+        digest = _digest_of(self.provider, self.model_id, self.request_type.value).copy()
+        digest.update(b"".join((*_framed(self.body), *_framed(self.salt))))
         return digest.digest()
 
     def shared_prefixes(self) -> tuple[bytes, ...]:
@@ -104,3 +101,16 @@ class Invocation:
     def _members(self) -> JsonObject:
         members: JsonObject = json.loads(self.body) if self.members is None else self.members
         return members
+
+
+@lru_cache(maxsize=256)
+def _digest_of(*route: str) -> hashlib.blake2b:
+    """Return the digest of what all invocations of one model have in common, to be copied."""
+    framed = [frame for text in route for frame in _framed(text)]
+    return hashlib.blake2b(_FORMAT + b"".join(framed), digest_size=FINGERPRINT_BYTES)
+
+
+def _framed(text: str) -> tuple[bytes, bytes]:
+    """Return a text as bytes, after its length."""
+    encoded = text.encode()
+    return len(encoded).to_bytes(8, "big"), encoded

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any, TypeAlias
 
 from outcrop.inference.records import (
@@ -26,14 +28,35 @@ def _placeholders(count: int) -> str:
     return ", ".join("?" * count)
 
 
+# Python's lock is waited for after each statement, so rows are inserted many at a time.
+_ROWS_AT_ONCE = (64, 8, 1)
+
+
+def _insert_sql(into: str, columns: int) -> tuple[tuple[int, str], ...]:
+    """Return the statements that insert rows into a table, each with how many."""
+    values = f"({_placeholders(columns)})"
+    return tuple((rows, f"{into} VALUES {', '.join([values] * rows)}") for rows in _ROWS_AT_ONCE)
+
+
+def insert(
+    connection: sqlite3.Connection, statements: Sequence[tuple[int, str]], rows: Sequence[Row]
+) -> None:
+    """Insert rows by the statements of `_insert_sql`."""
+    start = 0
+    for count, sql in statements:
+        while start + count <= len(rows):
+            connection.execute(sql, tuple(chain.from_iterable(rows[start : start + count])))
+            start += count
+
+
 # A new answer replaces the old one: that is what asking afresh (reuse_answers off) means.
-INSERT_ANSWER = f"INSERT OR REPLACE INTO answer VALUES ({_placeholders(13)})"
+INSERT_ANSWERS = _insert_sql("INSERT OR REPLACE INTO answer", 13)
 _CALL_COLUMNS = (
     "statement_id, fingerprint, provider, model_id, status, attempts, throttles, retries, "
     "possibly_paid, input_tokens, output_tokens, cost_usd, started_at, duration_ms, "
     "error_code, error_message"
 )
-INSERT_CALL = f"INSERT INTO call ({_CALL_COLUMNS}) VALUES ({_placeholders(16)})"
+INSERT_CALLS = _insert_sql(f"INSERT INTO call ({_CALL_COLUMNS})", 16)
 _TOTALS = (
     "outcome",
     "ended_at",

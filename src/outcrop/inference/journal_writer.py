@@ -29,8 +29,8 @@ from typing import TypeAlias
 from outcrop.errors import DiskFull, Error, InternalError
 from outcrop.inference import journal_file
 from outcrop.inference.journal_sql import (
-    INSERT_ANSWER,
-    INSERT_CALL,
+    INSERT_ANSWERS,
+    INSERT_CALLS,
     INSERT_STATEMENT,
     SPEND_RESERVED,
     UPDATE_STATEMENT,
@@ -41,6 +41,7 @@ from outcrop.inference.journal_sql import (
     UPSERT_USAGE,
     answer_row,
     call_row,
+    insert,
     predicate_rows,
     reserved_row,
     spent_rows,
@@ -244,8 +245,8 @@ class JournalWriter:
             for call, text in zip(put.calls, put.texts, strict=True)
             if text is not None
         ]
-        self._connection.executemany(INSERT_ANSWER, answers)
-        self._connection.executemany(INSERT_CALL, [call_row(call) for call in calls])
+        insert(self._connection, INSERT_ANSWERS, answers)
+        insert(self._connection, INSERT_CALLS, [call_row(call) for call in calls])
         self._connection.executemany(UPSERT_USAGE, usage_rows(calls))
         self._connection.executemany(UPSERT_SPENT, spent_rows(calls))
 

@@ -2,6 +2,7 @@
 
 `New...` is what the runtime hands in; the others are what the journal gives back. Times are
 seconds since the Unix epoch inside the journal, and aware UTC datetimes in what it gives back.
+What is made for every call is a named tuple, which takes a third of a frozen dataclass's time.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from outcrop.providers.base import JsonObject, TokenUsage
 
@@ -52,8 +54,7 @@ class Answer:
     query_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class NewAnswer:
+class NewAnswer(NamedTuple):
     """The answer of a call, to be stored under the call's fingerprint.
 
     `request_chars` is the length of the request's body, from which token estimates are learned;
@@ -81,8 +82,7 @@ class Payment:
     cost_pico: int
 
 
-@dataclass(frozen=True, slots=True)
-class NewCall:
+class NewCall(NamedTuple):
     """One invocation that was sent, or that failed before it could be. `answer` only if it was.
 
     `payments` are for all of its requests, also for those whose answer was lost.
