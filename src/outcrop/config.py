@@ -322,6 +322,23 @@ class BudgetConfig:
     model: str | None = None
 
 
+LOG_LEVELS = ("debug", "info", "warning", "error")
+LOG_FORMATS = ("text", "json")
+
+
+@dataclass(frozen=True, slots=True)
+class LogConfig:
+    """What the command line logs, how, and to which file (None: stderr).
+
+    `prompts` has statements and requests in it; that holds for every application.
+    """
+
+    level: str = "error"
+    format: str = "text"
+    file: Path | None = None
+    prompts: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class WarehouseConfig:
     """`outcrop.toml`, parsed and checked.
@@ -329,7 +346,7 @@ class WarehouseConfig:
     `settings` are defaults of sessions; `providers` maps a name to its table (`kind` and that
     kind's options); `routes` maps a model id to where it is really answered; `roles` maps an
     IAM role's ARN, or `default`, to a profile of the AWS credential files; `prices` maps model
-    ids to the user's own prices; `budgets` all hold at once.
+    ids to the user's own prices; `budgets` all hold at once; `log` is about the log.
     """
 
     settings: Mapping[str, SettingValue] = field(default_factory=dict)
@@ -339,9 +356,10 @@ class WarehouseConfig:
     prices: Mapping[str, PriceOverride] = field(default_factory=dict)
     budgets: tuple[BudgetConfig, ...] = ()
     copy_roots: tuple[Path, ...] = ()
+    log: LogConfig = field(default_factory=LogConfig)
 
 
-_SECTIONS = ("settings", "providers", "routes", "roles", "prices", "budgets", "copy")
+_SECTIONS = ("settings", "providers", "routes", "roles", "prices", "budgets", "copy", "log")
 
 
 def default_warehouse(environment: Mapping[str, str]) -> Path:
@@ -381,6 +399,7 @@ def parse_config(document: Mapping[str, Any]) -> WarehouseConfig:
         prices={name: _parse_price(name, t) for name, t in _table(document, "prices").items()},
         budgets=_parse_budgets(document.get("budgets", [])),
         copy_roots=_parse_copy_roots(_table(document, "copy")),
+        log=_parse_log(_table(document, "log")),
     )
 
 
@@ -506,6 +525,22 @@ def _parse_budget(where: str, table: object) -> BudgetConfig:
         BudgetPeriod(period),
         _text(f"{where}.user", table["user"]) if "user" in table else None,
         _text(f"{where}.model", table["model"]) if "model" in table else None,
+    )
+
+
+def _parse_log(table: Mapping[str, Any]) -> LogConfig:
+    _check_keys("log", table, (), ("level", "format", "file", "prompts"))
+    for key, choices in (("level", LOG_LEVELS), ("format", LOG_FORMATS)):
+        if key in table and table[key] not in choices:
+            raise ConfigInvalid(f"log.{key} must be one of {', '.join(choices)}")
+    prompts = table.get("prompts", False)
+    if not isinstance(prompts, bool):
+        raise ConfigInvalid("log.prompts must be true or false")
+    return LogConfig(
+        level=table.get("level", LogConfig().level),
+        format=table.get("format", LogConfig().format),
+        file=Path(_text("log.file", table["file"])).expanduser() if "file" in table else None,
+        prompts=prompts,
     )
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import fields
 from types import ModuleType
 
 from outcrop import errors
 from outcrop.catalog.system_views import SYSTEM_VIEWS
 from outcrop.cli.main import build_parser
 from outcrop.config import SETTINGS
+from outcrop.inference.events import EVENTS
 from outcrop.providers.scripted_options import FAULTS
 from outcrop.sql import statements
 from outcrop.sql.functions import FUNCTIONS
@@ -107,8 +110,19 @@ def test_every_function() -> None:
 
 
 def test_every_section_of_the_configuration() -> None:
-    sections = ["settings", "providers", "routes", "roles", "prices", "copy"]
+    sections = ["settings", "providers", "routes", "roles", "prices", "copy", "log"]
     assert _undocumented([f"[{name}" for name in sections]) == []
+
+
+def test_every_event_of_the_log() -> None:
+    rows = [
+        f"| `{event.NAME}` | {logging.getLevelName(event.LEVEL).lower()} | ... | {names} |"
+        for event in EVENTS.values()
+        for names in [", ".join(f"`{field.name}`" for field in fields(event))]
+    ]
+    cells = [line.split(" | ") for line in documents.reference_text().splitlines()]
+    shown = {" | ".join([*row[:2], "...", *row[3:]]) for row in cells if len(row) == 4}
+    assert [row for row in rows if row not in shown] == []
 
 
 def test_every_fault() -> None:

@@ -23,7 +23,7 @@ from outcrop.cli.messages import Messages
 from outcrop.cli.models import pull_model
 from outcrop.cli.progress import format_cost
 from outcrop.cli.terminal import Style
-from outcrop.cli.usage import Commands, add_command
+from outcrop.cli.usage import Commands, add_command, add_log_options
 from outcrop.config import CONFIG_FILE, load_config
 from outcrop.errors import FileUnavailable
 from outcrop.providers.model_store import list_models
@@ -66,6 +66,7 @@ def add_parser(commands: Commands) -> None:
         help="where the warehouse of the demo lives (default: among your user data); an "
         "outcrop.toml that is there is used, so that you can choose another model",
     )
+    add_log_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -83,7 +84,7 @@ def run(options: argparse.Namespace, messages: Messages) -> int:
     prepare(directory, example)
     fetch_models(directory, messages)
     script = (example / "diet_plans.sql").read_text("utf-8")
-    with open_interpreter(directory, messages, View(is_spaced=True)) as interpreter:
+    with open_interpreter(directory, messages, View(is_spaced=True), options) as interpreter:
         group = f"outcrop demo {datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f}"
         interpreter.session.execute(f"SET query_group TO '{group}'").close()
         if not play(interpreter, substitute(script, {"patients_csv": str(example / DATA_FILE)})):

@@ -13,12 +13,13 @@ from pathlib import Path
 from outcrop.cli.foreground import EXIT_INTERRUPTED, Foreground
 from outcrop.cli.formats import Format
 from outcrop.cli.interpreter import Interpreter, View
+from outcrop.cli.log import log_config, logging_to
 from outcrop.cli.messages import Messages
 from outcrop.cli.scripts import read_script
 from outcrop.cli.terminal import terminal_of
-from outcrop.cli.usage import Commands, add_command, add_warehouse_option
+from outcrop.cli.usage import Commands, add_command, add_log_options, add_warehouse_option
 from outcrop.cli.variables import parse_variable, substitute
-from outcrop.config import default_warehouse
+from outcrop.config import CONFIG_FILE, default_warehouse, load_config
 
 _DESCRIPTION = """\
 Run statements, or, without -c and -f on a terminal, open the interactive
@@ -73,6 +74,7 @@ def add_parser(commands: Commands) -> None:
     )
     parser.add_argument("-x", "--expanded", action="store_true", help="one line a column")
     add_warehouse_option(parser)
+    add_log_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -85,10 +87,10 @@ def run(options: argparse.Namespace, messages: Messages) -> int:
     if is_shell:
         from outcrop.cli.shell import run_shell
 
-        with open_interpreter(path, messages, view) as interpreter:
+        with open_interpreter(path, messages, view, options) as interpreter:
             return run_shell(interpreter, path.name, variables)
     scripts = [substitute(script, variables) for script in _scripts(options)]
-    with open_interpreter(path, messages, view) as interpreter:
+    with open_interpreter(path, messages, view, options) as interpreter:
         return run_scripts(interpreter, scripts)
 
 
@@ -100,14 +102,23 @@ def run_scripts(interpreter: Interpreter, scripts: list[str]) -> int:
 
 
 @contextmanager
-def open_interpreter(path: Path, messages: Messages, view: View) -> Iterator[Interpreter]:
-    """Open the warehouse at `path`, with a remark if it is new, and a session in it."""
+def open_interpreter(
+    path: Path, messages: Messages, view: View, options: argparse.Namespace
+) -> Iterator[Interpreter]:
+    """Open the warehouse at `path`, with a remark if it is new, and a session in it.
+
+    What it logs is what the options say, or else its `outcrop.toml`.
+    """
     # Imported here so that `outcrop --help` need not load the engine.
     from outcrop.execution.result import Notice
     from outcrop.warehouse import Warehouse
 
     is_new = not path.exists()
-    with Warehouse.open(path) as warehouse:
+    config = load_config(path / CONFIG_FILE)
+    with (
+        logging_to(messages, log_config(config.log, options)),
+        Warehouse.open(path, config=config) as warehouse,
+    ):
         if is_new:
             messages.notice(Notice("NOTICE", f"made a new warehouse in {path}"))
         # What is loaded by now stays: the collector need not look through it again and again while

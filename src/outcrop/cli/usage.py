@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Generator
+from pathlib import Path
 from typing import TypeAlias
+
+from outcrop.config import LOG_FORMATS, LOG_LEVELS
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -49,6 +52,15 @@ def add_command(
         formatter_class=UsageFormatter,
         allow_abbrev=False,
     )
+
+
+def add_log_options(parser: argparse._ActionsContainer) -> None:
+    """Add the options about the log, which overrule `[log]` in `outcrop.toml`."""
+    parser.add_argument(
+        "--log-level", choices=LOG_LEVELS, help="log events of this level and above, to stderr"
+    )
+    parser.add_argument("--log-format", choices=LOG_FORMATS, help="text (default), or JSON lines")
+    parser.add_argument("--log-file", metavar="FILE", type=Path, help="append the log to a file")
 
 
 def add_warehouse_option(parser: argparse._ActionsContainer) -> None:

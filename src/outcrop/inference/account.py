@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Iterable
 
 from outcrop.errors import Error
 from outcrop.inference.clock import Clock
+from outcrop.inference.events import JournalFailed, emit
 from outcrop.inference.journal import Journal
 from outcrop.inference.meter import Meter, totals_of
 from outcrop.inference.records import Answer, NewStatement, StatementOutcome
-
-logger = logging.getLogger("outcrop.inference")
 
 
 class Account:
@@ -64,4 +62,4 @@ class Account:
             else:
                 self._journal.put_totals(self._statement_id, totals)
         except Error as error:
-            logger.warning("the totals of a statement were not journaled: %s", error)
+            emit(JournalFailed("the totals of a statement", type(error).__name__))

@@ -17,7 +17,8 @@ request are signs of life, and close it. There are two kinds of evidence against
 Once open, it lets a probe through every `REST_S`, when somebody asks. What was known `STALE_S` ago
 is forgotten.
 
-A pure state machine: the time comes in by argument, from a monotonic clock.
+A state machine: the time comes in by argument, from a monotonic clock, and all that goes out is a
+line in the log for each change.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from outcrop.errors import ModelUnreachable, ProviderError, TimedOut, Unreachable
+from outcrop.inference.events import breaker_changed, emit
 
 PATIENCE_S = 10.0
 REST_S = 5.0
@@ -113,7 +115,7 @@ class Breaker:
         if self._state is BreakerState.OPEN:
             if not is_due:
                 return Admission.REFUSE
-            self._state = BreakerState.HALF_OPEN
+            self._turn(BreakerState.HALF_OPEN)
         if self._is_probing or not is_due:
             return Admission.WAIT
         self._is_probing = True
@@ -169,16 +171,22 @@ class Breaker:
     def _judge(self, now_s: float, *, was_probe: bool) -> None:
         is_over = now_s - self._since_s >= PATIENCE_S
         if is_over and (was_probe or len(self._rows_failed) >= ROWS_FAILED_MAX):
-            self._state = BreakerState.OPEN
+            self._turn(BreakerState.OPEN)
             self._next_probe_s = now_s + REST_S
         elif was_probe or self._unreached >= UNREACHED_MAX:
-            self._state = BreakerState.HALF_OPEN
+            self._turn(BreakerState.HALF_OPEN)
             self._next_probe_s = now_s + PROBE_PAUSE_S
 
     def _close(self) -> None:
         self.is_clear = True
-        self._state = BreakerState.CLOSED
         self._failures = self._unreached = 0
         self._rows_failed.clear()
         self._cause = None
         self._is_probing = False
+        self._turn(BreakerState.CLOSED)
+
+    def _turn(self, state: BreakerState) -> None:
+        """Go into a state, and log that."""
+        if state is not self._state:
+            self._state = state
+            emit(breaker_changed(self._provider, self._model_id, state.value, self._cause))

@@ -14,7 +14,6 @@ Everything here runs on the gateway's event loop, but for `is_stopped`, which an
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
@@ -26,6 +25,14 @@ from typing import TypeAlias
 from outcrop.errors import Error, InternalError, ProviderError, is_fatal_for_model
 from outcrop.inference.account import Account
 from outcrop.inference.clock import Clock
+from outcrop.inference.events import (
+    CallAnswered,
+    JournalFailed,
+    emit,
+    emit_call,
+    emit_code_failed,
+    is_logged,
+)
 from outcrop.inference.flights import Flight, FlightTable, Waiter
 from outcrop.inference.group import FailedOnce, GroupSender, Sent
 from outcrop.inference.invocation import Invocation
@@ -41,8 +48,6 @@ from outcrop.inference.spending import Spending
 from outcrop.providers.base import Completion, JsonObject, TokenUsage
 from outcrop.providers.prompt_caching import PromptCaching
 
-logger = logging.getLogger("outcrop.inference")
-
 HAND_OVER_S = 0.005
 IN_FLIGHT_FEW = 8
 # So many groups share the slots that one is answered while another one is put on disk.
@@ -57,7 +62,8 @@ class Runtime:
     From any thread, `call` has the event loop call a function, `ask_loop` waits for what a function
     returns there (False once the gateway is closed), and `spawn` has it run a coroutine. `channel`
     gives the way to a model of a provider, on the event loop; `prompt_caching` says how it caches
-    prompts, and `price` what it costs. `spending` is for the event loop alone.
+    prompts, and `price` what it costs. `spending` is for the event loop alone. With
+    `logs_prompts` what is logged holds requests.
     """
 
     loop: asyncio.AbstractEventLoop
@@ -72,6 +78,7 @@ class Runtime:
     call: Callable[..., None]
     ask_loop: Callable[[Callable[[], bool]], bool]
     spawn: Callable[[Coroutine[object, object, None]], None]
+    logs_prompts: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +261,7 @@ class Dispatcher:
     def _worker_ended(self, worker: asyncio.Task[None]) -> None:
         self._workers.discard(worker)
         if not worker.cancelled() and (bug := worker.exception()) is not None:
-            logger.error("a worker of the gateway failed", exc_info=bug)
+            emit_code_failed("a worker of the gateway", bug)
             self.stop(InternalError(f"the gateway failed: {bug!r}"))
         self._tell_if_idle()
 
@@ -360,8 +367,8 @@ class Dispatcher:
         except Error as error:  # a budget, a package that is missing: no row's fault
             self.stop(error, at_once=False)
             await self._canceled(flight, tally)
-        except Exception as error:
-            logger.exception("provider %r failed", flight.invocation.provider)
+        except Exception as error:  # noqa: BLE001 - the worker's edge; it is logged by its class
+            emit_code_failed(f"provider {flight.invocation.provider!r}", error)
             await self._failed(
                 flight, tally, InternalError(f"provider code failed: {type(error).__name__}")
             )
@@ -402,6 +409,7 @@ class Dispatcher:
         call = self._call(flight, tally, CallStatus.ANSWERED, answer=answer)
         if not await self._is_stored(flight, call):
             return
+        self._log(flight, call)
         self.account.meter.answered(completion.response)
         waiters = self._runtime.flights.land(flight)
         self._release(flight, waiters, completion.response, usage, tally.cost_usd)
@@ -449,6 +457,9 @@ class Dispatcher:
         if sent.payment is not None:
             self._runtime.spending.journaled((sent.payment,))
         self.account.meter.answered(*[completion.response for _, completion, _ in landed])
+        if is_logged(CallAnswered):
+            for (flight, _, _), call in zip(landed, calls, strict=True):
+                self._log(flight, call)
         table.land_all([flight for flight, _, _ in landed])
         for flight, completion, cost_usd in landed:
             self._release(flight, flight.waiters, completion.response, completion.usage, cost_usd)
@@ -498,7 +509,9 @@ class Dispatcher:
 
     async def _failed(self, flight: Flight, tally: Tally, error: Error) -> None:
         status = CallStatus.POSSIBLY_PAID if tally.possibly_paid else CallStatus.FAILED
-        if await self._is_stored(flight, self._call(flight, tally, status, error=error)):
+        call = self._call(flight, tally, status, error=error)
+        if await self._is_stored(flight, call):
+            self._log(flight, call, error)
             if len(self._common.failed) < _FAILED_MAX:  # before it lands: then anybody may claim it
                 self._common.failed[flight.fingerprint] = error
             for waiter in self._runtime.flights.land(flight):
@@ -512,7 +525,7 @@ class Dispatcher:
             try:
                 await self._store(self._call(flight, tally, status))
             except Error as error:
-                logger.warning("a canceled call was not journaled: %s", error)
+                emit(JournalFailed("a canceled call", type(error).__name__, lost=1))
 
     async def _is_stored(self, flight: Flight, call: NewCall) -> bool:
         """Put a call on disk. Where that fails nothing is released, and all who wait stop."""
@@ -523,6 +536,11 @@ class Dispatcher:
                 waiter.stop(error)
             return False
         return True
+
+    def _log(self, flight: Flight, call: NewCall, error: Error | None = None) -> None:
+        statement = self.account.statement
+        request = flight.invocation.body if self._runtime.logs_prompts else None
+        emit_call(statement.query_id, statement.model, call, request, error)
 
     async def _store(self, call: NewCall) -> None:
         await self._runtime.journal.store(call)

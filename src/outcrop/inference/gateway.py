@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import logging
 import random as random_module
 import threading
 from collections.abc import Callable, Coroutine, Sequence
@@ -29,6 +28,7 @@ from outcrop.inference.breaker import Breaker, BreakerView
 from outcrop.inference.budget import SESSION_LIMIT, Budget, BudgetState
 from outcrop.inference.clock import Clock, SystemClock
 from outcrop.inference.dispatcher import Runtime
+from outcrop.inference.events import CallsGivenUp, QuotaLog, StatementBegun, emit
 from outcrop.inference.flights import FlightTable
 from outcrop.inference.journal import Journal
 from outcrop.inference.limiter import Limiter, LimiterState
@@ -51,8 +51,6 @@ __all__ = ["CLOSE_GRACE_S", "CallPolicy", "Gateway", "Outcome", "Statement"]
 # that does not is recorded as possibly paid, since a user who quits should not wait for minutes.
 CLOSE_GRACE_S = 30.0
 
-logger = logging.getLogger("outcrop.inference")
-
 _T = TypeVar("_T")
 
 
@@ -71,8 +69,8 @@ class Gateway:
 
     `providers` builds the provider of a name, once, on the gateway's event loop: it must be quick,
     so that a local model is loaded by its first request. `provider_kind` gives the kind by which a
-    provider's models are priced. `budgets` hold for all statements. The journal belongs to the
-    caller, who closes it after this.
+    provider's models are priced. `budgets` hold for all statements. `logs_prompts` has
+    statements and requests logged. The journal belongs to the caller, who closes it after this.
     """
 
     def __init__(
@@ -85,6 +83,7 @@ class Gateway:
         budgets: Sequence[BudgetConfig] = (),
         clock: Clock | None = None,
         random: Random | None = None,
+        logs_prompts: bool = False,
     ) -> None:
         self._build_provider = providers
         self._provider_kind = provider_kind
@@ -111,6 +110,7 @@ class Gateway:
             call=self._call,
             ask_loop=self._ask_loop,
             spawn=self._spawn,
+            logs_prompts=logs_prompts,
         )
         self._thread = threading.Thread(target=self._run, name="outcrop-gateway", daemon=True)
         self._thread.start()
@@ -139,6 +139,8 @@ class Gateway:
             if self._is_closed:
                 raise InternalError("the gateway is closed")
             self._statements.add(statement)
+        text = query_text if self._runtime.logs_prompts else None
+        emit(StatementBegun(query_id, user, query_group, text))
         return statement
 
     def price(self, provider: str, model_id: str) -> Price | None:
@@ -235,6 +237,7 @@ class Gateway:
         """Journal what was learned of the models' quotas, where it has changed; on the loop."""
         for (provider, model_id), channel in self._channels.items():
             learned = channel.limiter.learned
+            channel.quota_log.learned(learned)
             if learned != self._kept_limits.get((provider, model_id), LearnedLimits()):
                 self._kept_limits[provider, model_id] = learned
                 self._runtime.journal.put_limits(provider, model_id, learned)
@@ -259,6 +262,7 @@ class Gateway:
                 WarmPrefixes(self._clock),
                 self._output_limits(provider, provider_name, model_id),
                 Breaker(provider_name, model_id),
+                QuotaLog(provider_name, model_id),
             )
         return channel
 
@@ -288,7 +292,7 @@ class Gateway:
         try:
             await asyncio.wait_for(asyncio.shield(closed), grace_s)
         except TimeoutError:
-            logger.warning("calls in flight are given up after %g seconds", grace_s)
+            emit(CallsGivenUp(grace_s))
             for statement in statements:
                 statement.abandon()
             await closed

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -28,6 +27,7 @@ from typing import TypeAlias
 
 from outcrop.errors import DiskFull, Error, InternalError
 from outcrop.inference import journal_file
+from outcrop.inference.events import JournalFailed, emit, stack_of
 from outcrop.inference.journal_sql import (
     INSERT_ANSWERS,
     INSERT_CALLS,
@@ -58,8 +58,6 @@ from outcrop.inference.records import (
 )
 
 UNSAVED_MAX = 10_000
-
-logger = logging.getLogger("outcrop.inference")
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,8 +175,9 @@ class JournalWriter:
                 results = self._commit([write for write, _ in group])
             except Error as error:
                 _tell(group, error)
-            except Exception as error:
-                logger.exception("the journal's writer failed")
+            except Exception as error:  # noqa: BLE001 - the thread's edge; logged by its class
+                name = type(error).__name__
+                emit(JournalFailed("a group of writes", name, stack=stack_of(error)))
                 self._roll_back()
                 _tell(group, InternalError(f"the journal could not be written: {error}"))
             else:
@@ -190,7 +189,8 @@ class JournalWriter:
             try:
                 self._commit([])
             except Error as error:
-                logger.error("%d paid answers are lost: %s", len(self._unsaved), error)
+                name = type(error).__name__
+                emit(JournalFailed("what was kept to the end", name, lost=len(self._unsaved)))
 
     def _next_group(self) -> list[tuple[Write, Waiter]]:
         """Wait for writes and return them all; nothing once the writer closes."""
@@ -212,6 +212,7 @@ class JournalWriter:
             translated = journal_file.translate(error, self._path)
             if isinstance(translated, DiskFull):
                 self._keep(puts)
+            emit(JournalFailed("a group of writes", type(translated).__name__))
             raise translated from error
         self._unsaved.clear()
         return results
@@ -264,7 +265,8 @@ class JournalWriter:
         kept = paid[: UNSAVED_MAX - len(self._unsaved)]
         self._unsaved.extend(PutCalls((call,), (text,)) for call, text in kept)
         if len(kept) < len(paid):
-            logger.error("%d paid calls are lost: disk full", len(paid) - len(kept))
+            lost = len(paid) - len(kept)
+            emit(JournalFailed("more than is kept", DiskFull.__name__, lost=lost))
 
 
 def _tell(group: Sequence[tuple[Write, Waiter]], outcome: Sequence[int] | Error) -> None:

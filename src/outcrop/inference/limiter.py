@@ -81,9 +81,14 @@ class Permit:
         unused = 0.0 if tokens is None else self._tokens - tokens
         self._limiter._answered(unused, self._sent_s, self._requests)
 
-    def throttled(self, quota: QuotaKind | None = None, retry_after_s: float | None = None) -> None:
-        """The provider's quota was hit; None: it did not say which."""
-        self._limiter._refused(self._epoch, self._tokens, self._sent_s, quota, retry_after_s or 0.0)
+    def throttled(self, quota: QuotaKind | None = None, retry_after_s: float | None = None) -> bool:
+        """The provider's quota was hit; None: it did not say which.
+
+        Returns whether that began an epoch: whether the window is smaller now.
+        """
+        return self._limiter._refused(
+            self._epoch, self._tokens, self._sent_s, quota, retry_after_s or 0.0
+        )
 
     def failed(self) -> None:
         """It ended in another way, which says nothing of the quota."""
@@ -224,7 +229,7 @@ class Limiter:
         sent_s: float,
         quota: QuotaKind | None,
         retry_after_s: float,
-    ) -> None:
+    ) -> bool:
         now_s = self._clock.monotonic()
         pause_s = min(retry_after_s, PAUSE_MAX_S)
         if quota is QuotaKind.TOKENS:
@@ -233,12 +238,14 @@ class Limiter:
         else:
             was_due = self._requests.refuse(1.0, sent_s, now_s)
             self._tokens.undo(tokens, sent_s, now_s)
-        if epoch == self._epoch and not was_due:
+        is_epoch = epoch == self._epoch and not was_due
+        if is_epoch:
             self._epoch += 1
             self._window.refused()
             pause_s = max(pause_s, PAUSE_S)
         self._paused_until_s = max(self._paused_until_s, now_s + pause_s)
         self._release()
+        return is_epoch
 
     def _ended(self, tokens: float) -> None:
         """A request ended without an answer: whether it counts nobody knows, so it does."""

@@ -12,6 +12,7 @@ from outcrop.errors import BudgetExceeded, ProviderError, Throttled, TransientPr
 from outcrop.inference.breaker import PROBE_PAUSE_S, Admission, Breaker, BreakerState, SentRow
 from outcrop.inference.budget import pico_of
 from outcrop.inference.clock import Clock
+from outcrop.inference.events import QuotaLog
 from outcrop.inference.invocation import Invocation
 from outcrop.inference.limiter import Limiter, Permit, Wait
 from outcrop.inference.meter import Meter, is_truncated
@@ -54,6 +55,7 @@ class Channel:
     warm: WarmPrefixes
     output_limits: OutputLimits | None
     breaker: Breaker
+    quota_log: QuotaLog
 
 
 @dataclass(slots=True)
@@ -371,7 +373,11 @@ class Sender:
         is_possibly_paid = error.possibly_paid if isinstance(error, ProviderError) else True
         if isinstance(error, Throttled):
             tally.throttles += 1
-            permit.throttled(error.quota, error.retry_after_s)
+            is_epoch = permit.throttled(error.quota, error.retry_after_s)
+            channel = self._channel
+            if is_epoch:
+                channel.quota_log.epoch(error.quota, channel.limiter.window)
+            channel.quota_log.learned(channel.limiter.learned)
         else:
             permit.failed()
         if is_possibly_paid:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,6 +18,14 @@ from outcrop.inference.account import Account
 from outcrop.inference.ask import Ask
 from outcrop.inference.budget import Budget, SpendAlert
 from outcrop.inference.dispatcher import Common, Runtime
+from outcrop.inference.events import (
+    BudgetAlert,
+    BudgetStopped,
+    JournalFailed,
+    emit,
+    emit_call,
+    emit_statement_ended,
+)
 from outcrop.inference.feed import Feed
 from outcrop.inference.invocation import Invocation
 from outcrop.inference.limiter import Wait
@@ -35,8 +42,6 @@ from outcrop.inference.prompt_cache import PromptCache, prompt_cache_of
 from outcrop.inference.records import CallStatus, NewCall, NewStatement, StatementOutcome
 from outcrop.inference.reservation import StatementBudgets
 from outcrop.inference.slots import Slots
-
-logger = logging.getLogger("outcrop.inference")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +119,8 @@ class Statement:
             self._runtime.journal.save_unsaved()
             yield from ask.outcomes(invocations)
         except Error as error:
+            if isinstance(error, BudgetExceeded) and not isinstance(self._error, BudgetExceeded):
+                emit(BudgetStopped(self._origin.query_id, error.message))
             if not (may_move_on and is_fatal_for_model(error)):
                 self._error = error
             raise
@@ -143,25 +150,27 @@ class Statement:
         account.meter.unusable(was_asked=invocation is not None)
         if not account.is_open:
             asyncio.run_coroutine_threadsafe(account.open(), self._runtime.loop).result()
-        self._runtime.journal.put_unusable(
-            NewCall(
-                statement_id=account.statement_id,
-                fingerprint=b"" if invocation is None else invocation.fingerprint,
-                provider="" if invocation is None else invocation.provider,
-                model_id="" if invocation is None else invocation.model_id,
-                status=CallStatus.UNUSABLE,
-                attempts=0,
-                throttles=0,
-                retries=0,
-                possibly_paid=0,
-                usage=None,
-                cost_usd=None,
-                started_at=self._runtime.clock.wall(),
-                duration_ms=0,
-                error_code=error.code if isinstance(error, ProviderError) else type(error).__name__,
-                error_message=error.message,
-            )
+        call = NewCall(
+            statement_id=account.statement_id,
+            fingerprint=b"" if invocation is None else invocation.fingerprint,
+            provider="" if invocation is None else invocation.provider,
+            model_id="" if invocation is None else invocation.model_id,
+            status=CallStatus.UNUSABLE,
+            attempts=0,
+            throttles=0,
+            retries=0,
+            possibly_paid=0,
+            usage=None,
+            cost_usd=None,
+            started_at=self._runtime.clock.wall(),
+            duration_ms=0,
+            error_code=error.code if isinstance(error, ProviderError) else type(error).__name__,
+            error_message=error.message,
         )
+        self._runtime.journal.put_unusable(call)
+        is_shown = self._runtime.logs_prompts
+        request = invocation.body if is_shown and invocation is not None else None
+        emit_call(self._origin.query_id, model, call, request, error)
 
     def remember(self, tested: Mapping[str, tuple[int, int]]) -> None:
         """Keep how many rows conditions on answers tested, and passed.
@@ -171,7 +180,7 @@ class Statement:
         try:
             self._runtime.journal.put_predicates(tested)
         except Error as error:
-            logger.warning("what a statement's conditions select was not journaled: %s", error)
+            emit(JournalFailed("what conditions select", type(error).__name__))
 
     def cancel(self, error: QueryCanceled | None = None) -> None:
         """Stop asking: `ask` raises QueryCanceled at once, from whichever thread this is called.
@@ -213,7 +222,10 @@ class Statement:
 
     def take_alerts(self) -> tuple[SpendAlert, ...]:
         """Return what is to be told of its budgets, once."""
-        return self._budgets.take_alerts()
+        alerts = self._budgets.take_alerts()
+        for alert in alerts:
+            emit(BudgetAlert(self._origin.query_id, alert.percent, alert.message))
+        return alerts
 
     async def close_when_drained(self, outcome: StatementOutcome) -> None:
         """Stop asking, and write the rows when nothing is in flight any more; on the event loop."""
@@ -241,6 +253,8 @@ class Statement:
         for account in tuple(self._accounts.values()):
             account.close(outcome)
         self._runtime.call(self._runtime.spending.take_back)
+        summary = summary_of(self._totals(), outcome, self._elapsed_s())
+        emit_statement_ended(self._origin.query_id, self._origin.user, summary)
         self._on_finished(self)
 
     def _start(self, account: Account, *, may_move_on: bool) -> Ask:

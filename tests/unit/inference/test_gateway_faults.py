@@ -189,8 +189,11 @@ def test_a_bug_of_a_provider_fails_its_row_and_is_logged(
         [call] = [call for call in home.journal.calls() if call.error_code is not None]
         assert call.status is CallStatus.POSSIBLY_PAID
         assert call.error_code == "InternalError"
-    assert [r.name for r in caplog.records] == ["outcrop.inference"]
-    assert caplog.records[0].exc_info is not None
+    [bug] = [r for r in caplog.records if r.getMessage() == "code_failed"]
+    assert (bug.name, bug.exc_info) == ("outcrop.inference", None)
+    assert vars(bug)["error"] == "ZeroDivisionError"
+    assert "in complete" in vars(bug)["stack"]
+    assert "secret" not in str(vars(bug))
 
 
 def test_neither_prompts_nor_answers_are_logged(
