@@ -10,6 +10,14 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
+from outcrop.planner.blocks import (
+    conjuncts,
+    has_random,
+    own_aggregates,
+    own_windows,
+    source_names,
+    upper_clauses,
+)
 from outcrop.planner.model_call import ModelCall, has_call_in_scope
 
 
@@ -27,6 +35,26 @@ def guard_of(call: exp.Expr, root: exp.Expr) -> exp.Expr | None:
         conditions[:0] = _conditions_of(node, parent)
         node = parent
     return exp.and_(*conditions) if conditions else None
+
+
+def evaluated_if(node: exp.Expr, block: exp.Select) -> list[exp.Expr]:
+    """Return what must hold of a row for a part of `block` to evaluate `node`; nothing: always.
+
+    What other parts of WHERE ask is not among it, nor is what takes more than the row to know.
+    """
+    parts = (*conjuncts(block.args.get("where")), *upper_clauses(block))
+    part = next((p for p in parts if any(found is node for found in p.walk())), node)
+    known = source_names(block)
+    return [
+        condition
+        for condition in conjuncts(guard_of(node, part))
+        if condition.find(exp.Query) is None
+        and not has_random(condition)
+        and not own_windows(condition)
+        and not own_aggregates(condition)
+        and not any(call.is_volatile for call in condition.find_all(ModelCall))
+        and all(column.table in known for column in condition.find_all(exp.Column))
+    ]
 
 
 def is_guarded(call: exp.Expr, root: exp.Expr) -> bool:
@@ -139,13 +167,13 @@ def _connector_branch(node: exp.Expr, connector: exp.Connector) -> list[exp.Expr
     other = connector.right if is_left else connector.left
     if is_left and has_call_in_scope(other):
         return []
-    null_means = _meaning_of_null(connector)
+    null_means = meaning_of_null(connector)
     if isinstance(connector, exp.And):
         return [_with_null_as(other.copy(), value=null_means is not False)]
     return [exp.not_(_with_null_as(other.copy(), value=null_means is True))]
 
 
-def _meaning_of_null(condition: exp.Expr) -> bool | None:
+def meaning_of_null(condition: exp.Expr) -> bool | None:
     """Return what a NULL that `condition` gives amounts to; None: it is a value of its own.
 
     WHERE and WHEN take NULL for false, and what stands under NOT there is taken for true.

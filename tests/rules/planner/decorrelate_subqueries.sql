@@ -88,8 +88,14 @@ u.b = t.p) OR u.b IS NULL OR EXISTS(SELECT 1 AS one FROM t WHERE t.p IS NULL))) 
 
 SELECT t.i FROM t WHERE t.p IN (SELECT u.b FROM u WHERE f(u.b) = 'x') OR t.i = 7;
 SELECT t.i FROM t WHERE t.p IN (SELECT u.b FROM u WHERE f(u.b) = 'x' AND (EXISTS(SELECT 1 AS one
-FROM t WHERE u.b = t.p) OR u.b IS NULL OR EXISTS(SELECT 1 AS one FROM t WHERE t.p IS NULL))) OR t.i
-= 7;
+FROM t WHERE NOT COALESCE(t.i = 7, FALSE) AND u.b = t.p) OR u.b IS NULL OR EXISTS(SELECT 1 AS one
+FROM t WHERE NOT COALESCE(t.i = 7, FALSE) AND t.p IS NULL))) OR t.i = 7;
+
+-- In a branch: only rows that take it want an answer, and are asked about what is compared.
+SELECT CASE WHEN t.i > 3 THEN EXISTS (SELECT 1 FROM u WHERE u.i = t.i AND g(u.b) = f(t.p)) END AS c FROM t;
+SELECT CASE WHEN t.i > 3 THEN NOT _s1._k2 IS NULL END AS c FROM t LEFT JOIN (SELECT DISTINCT u.i AS _k2,
+g(u.b) AS _k3 FROM u WHERE EXISTS(SELECT 1 AS one FROM t WHERE COALESCE(t.i > 3, FALSE) AND u.i = t.i)) AS _s1
+ON _s1._k2 = t.i AND _s1._k3 = CASE WHEN COALESCE(t.i > 3, FALSE) THEN f(t.p) END;
 
 -- Not what is compared by lot, not where it is cut, nor where an answer is compared.
 SELECT t.i FROM t WHERE t.i + random() > 0 AND t.i IN (SELECT u.i FROM u WHERE f(u.b) = 'x');

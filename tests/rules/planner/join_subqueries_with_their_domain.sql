@@ -48,3 +48,6 @@ UNCHANGED;
 SELECT i FROM t WHERE EXISTS (SELECT 1 FROM u WHERE f(u.b) = 'x');
 UNCHANGED;
 
+-- In a branch: only the rows that take it want an answer.
+SELECT CASE WHEN t.i > 3 THEN EXISTS (SELECT 1 FROM u WHERE u.i < t.i AND f(u.b) = 'x') END AS e FROM t;
+SELECT CASE WHEN t.i > 3 THEN NOT _s2._e4 IS NULL END AS e FROM t LEFT JOIN (SELECT DISTINCT TRUE AS _e4, _d3._o1 FROM (SELECT DISTINCT t.i AS _o1 FROM t WHERE COALESCE(t.i > 3, FALSE)) AS _d3 CROSS JOIN u WHERE u.i < _d3._o1 AND f(u.b) = 'x') AS _s2 ON _s2._o1 IS NOT DISTINCT FROM t.i;

@@ -15,6 +15,14 @@ SELECT t.i, CASE WHEN EXISTS(SELECT 1 AS one FROM u WHERE u.b < t.p AND f(u.b) >
 SELECT i, p IN (SELECT f(u.b) FROM u WHERE u.i <> t.i) AS c FROM t;
 SELECT t.i, CASE WHEN EXISTS(SELECT 1 AS one FROM u WHERE u.i <> t.i AND f(u.b) = t.p) THEN TRUE WHEN EXISTS(SELECT 1 AS one FROM u WHERE u.i <> t.i AND (f(u.b) IS NULL OR t.p IS NULL)) THEN NULL ELSE FALSE END AS c FROM t;
 
+-- In a condition of CASE too, unknown is as good as false.
+SELECT CASE WHEN i IN (SELECT u.i FROM u WHERE u.b = t.p AND f(u.b) = 'x') THEN 1 END AS c FROM t;
+SELECT CASE WHEN EXISTS(SELECT 1 AS one FROM u WHERE u.b = t.p AND f(u.b) = 'x' AND u.i = t.i) THEN 1 END AS c FROM t;
+
+-- Whether an answer that is compared is NULL is no matter of the subquery.
+SELECT i, f(p) IN (SELECT g(u.b) FROM u WHERE u.i <> t.i) AS c FROM t;
+SELECT t.i, CASE WHEN EXISTS(SELECT 1 AS one FROM u WHERE u.i <> t.i AND g(u.b) = f(t.p)) THEN TRUE WHEN EXISTS(SELECT 1 AS one FROM u WHERE u.i <> t.i AND g(u.b) IS NULL) OR (f(t.p) IS NULL AND EXISTS(SELECT 1 AS one FROM u WHERE u.i <> t.i)) THEN NULL ELSE FALSE END AS c FROM t;
+
 -- Not twice what gives something else each time.
 SELECT i FROM t WHERE i NOT IN (SELECT u.i FROM u WHERE u.b = t.p AND v(u.b) = 'x');
 UNCHANGED;

@@ -8,9 +8,10 @@ After:  SELECT t.i FROM t LEFT JOIN (SELECT u.i, CASE WHEN EXISTS (SELECT 1 FROM
         AND t.i < 4) THEN f(u.b) END AS _y1 FROM u) AS u ON t.i = u.i AND u._y1 = 'x' WHERE t.i < 4
 
 The same call above LEFT JOIN takes these answers. A call of constants is answered on the side that
-is joined. The whole side is asked about where ON has no equality beside the call, or where it takes
-other answers to know the partners. Does not fire where a call's arguments come from both sides;
-such a query is refused.
+is joined, or on the other one if the join stands for a subquery that is evaluated for its rows. The
+whole side is asked about where ON has no equality beside the call, or where it takes other answers
+to know the partners. Does not fire where a call's arguments come from both sides; such a query is
+refused.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from outcrop.planner.model_call import (
     has_call_in_scope,
     is_null_of_nulls,
 )
+from outcrop.planner.rules.decorrelate_subqueries import ADDED
 
 
 def answer_join_calls_on_their_side(block: exp.Select, names: Names) -> None:
@@ -48,7 +50,8 @@ def answer_join_calls_on_their_side(block: exp.Select, names: Names) -> None:
         calls = list(calls_in_scope(join.args.get("on")))
         calls_before = list(calls_in_scope(before.args["joins"][position].args.get("on")))
         for call, call_before in zip(calls, calls_before, strict=True):
-            tables = _tables(call_before) or {join.alias_or_name}
+            constants_side = block.args["from_"].this if join.meta.get(ADDED) else join
+            tables = _tables(call_before) or {constants_side.alias_or_name}
             if len(tables) == 1 and call.find_ancestor(ModelCall) is None:
                 side = _Side(before, position, tables.pop())
                 is_all_that_joins = side.is_extended() and side.guards(call_before) == []

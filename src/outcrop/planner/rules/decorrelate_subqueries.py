@@ -35,7 +35,9 @@ from outcrop.planner.blocks import (
     set_condition,
     source_names,
 )
+from outcrop.planner.guards import evaluated_if
 from outcrop.planner.model_call import has_call
+from outcrop.planner.rules.write_in_as_exists import COMPARED
 
 CUTS = ("group", "having", "qualify", "distinct", "limit", "offset", "with_", "windows")
 ADDED = "added"
@@ -44,13 +46,17 @@ ADDED = "added"
 
 @dataclass(frozen=True, slots=True)
 class _Correlation:
-    """How a subquery depends on the query around it: pairs (inner, outer) that must be equal."""
+    """How a subquery depends on the query around it: pairs (inner, outer) that must be equal.
+
+    `guards` must hold for the subquery to be evaluated.
+    """
 
     block: exp.Select
     inner: exp.Select
     keys: tuple[tuple[exp.Expr, exp.Expr], ...]
     rest: tuple[exp.Expr, ...]
     is_correlated: bool
+    guards: tuple[exp.Expr, ...]
 
 
 def decorrelate_subqueries(query: exp.Query) -> exp.Query:
@@ -72,8 +78,10 @@ def _decorrelate(inner: exp.Select, names: Names) -> None:
     assert holder is not None
     is_unknown_as_false = not isinstance(holder, exp.In) or _is_required(holder, block)
     compared = _compared(holder, inner)
-    found = _correlation(block, inner, compared)
-    if found is None or not stands_before_groups(holder, block):
+    if not stands_before_groups(holder, block):
+        return
+    found = _correlation(block, inner, compared, evaluated_if(holder, block))
+    if found is None:
         return
     if isinstance(holder, exp.Exists | exp.In):
         if is_aggregated(inner):
@@ -95,7 +103,10 @@ def _compared(holder: exp.Expr, inner: exp.Select) -> list[tuple[exp.Expr, exp.E
 
 
 def _correlation(
-    block: exp.Select, inner: exp.Select, compared: Sequence[tuple[exp.Expr, exp.Expr]]
+    block: exp.Select,
+    inner: exp.Select,
+    compared: Sequence[tuple[exp.Expr, exp.Expr]],
+    guards: Sequence[exp.Expr],
 ) -> _Correlation | None:
     """Return how `inner` depends on `block`, or is compared; None: not, or in another way."""
     around = source_names(block) - source_names(inner)
@@ -118,7 +129,7 @@ def _correlation(
     parts = [p for part in others for p in (part if isinstance(part, list) else [part])]
     if not keys or any(isinstance(p, exp.Expr) and reads_others(p, inner) for p in parts):
         return None
-    return _Correlation(block, inner, tuple(keys), tuple(rest), is_correlated)
+    return _Correlation(block, inner, tuple(keys), tuple(rest), is_correlated, tuple(guards))
 
 
 def _sides(part: exp.Expr, inner: exp.Select, around: set[str]) -> tuple[exp.Expr, exp.Expr] | None:
@@ -128,7 +139,8 @@ def _sides(part: exp.Expr, inner: exp.Select, around: set[str]) -> tuple[exp.Exp
     for own, other in ((part.this, part.expression), (part.expression, part.this)):
         is_own = not reads_others(own, inner) and own.find(exp.Column) is not None
         tables = {column.table for column in other.find_all(exp.Column)}
-        if is_own and tables and tables <= around:
+        is_needle = part.meta.get(COMPARED) and other is part.expression and has_call(other)
+        if is_own and tables <= around and (tables or is_needle):
             return own, other
     return None
 
@@ -261,7 +273,7 @@ def _wanted(found: _Correlation, names: Names, *, with_nulls: bool = False) -> l
         return []
     cheap = [
         part.copy()
-        for part in conjuncts(found.block.args.get("where"))
+        for part in (*conjuncts(found.block.args.get("where")), *found.guards)
         if not has_call(part) and not has_random(part)
         if part.find(exp.Query) is None and not reads_others(part, around)
     ]
@@ -284,7 +296,7 @@ def _is_there(around: exp.Select, conditions: Sequence[exp.Expr]) -> exp.Expr:
 
 def _join(found: _Correlation, side: exp.Select, columns: list[exp.Column]) -> None:
     matches = [
-        exp.EQ(this=column.copy(), expression=outer.copy())
+        exp.EQ(this=column.copy(), expression=_guarded(outer.copy(), found.guards))
         for column, (_, outer) in zip(columns, found.keys, strict=True)
     ]
     alias = exp.TableAlias(this=exp.to_identifier(columns[0].table, quoted=True))
@@ -292,3 +304,12 @@ def _join(found: _Correlation, side: exp.Select, columns: list[exp.Column]) -> N
         exp.Subquery(this=side, alias=alias), on=exp.and_(*matches), join_type="left", copy=False
     )
     found.block.args["joins"][-1].meta[ADDED] = True
+
+
+def _guarded(value: exp.Expr, guards: Sequence[exp.Expr]) -> exp.Expr:
+    """Return a value that asks a model only where `guards` hold."""
+    if not guards or not has_call(value):
+        return value
+    case = exp.Case(ifs=[exp.If(this=exp.and_(*guards), true=value)])
+    case.type = value.type
+    return case

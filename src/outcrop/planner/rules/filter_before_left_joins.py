@@ -25,6 +25,7 @@ from outcrop.planner.blocks import (
     source_names,
 )
 from outcrop.planner.model_call import ModelCall, calls_in_scope
+from outcrop.planner.rules.decorrelate_subqueries import ADDED
 
 
 def filter_before_left_joins(block: exp.Select, names: Names) -> None:
@@ -59,7 +60,12 @@ def _last_asking(block: exp.Select) -> int | None:
             return None
         before = source_names(block) - {other.alias_or_name for other in joins[position:]}
         calls = calls_in_scope(join.args.get("on"))
-        if join.side == "LEFT" and any(next(own_columns(c, before), None) for c in calls):
+        is_left = (
+            next(own_columns(call, before), None) is not None
+            or (join.meta.get(ADDED) and call.find(exp.Column) is None)
+            for call in calls
+        )
+        if join.side == "LEFT" and any(is_left):
             return position
     return None
 

@@ -15,6 +15,8 @@ groups or cuts, nor on a subquery that refers further out; such a query is refus
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlglot import exp
 
 from outcrop.planner.blocks import (
@@ -27,6 +29,7 @@ from outcrop.planner.blocks import (
     set_condition,
     source_names,
 )
+from outcrop.planner.guards import evaluated_if
 from outcrop.planner.model_call import has_call
 from outcrop.planner.rules.decorrelate_subqueries import (
     ADDED,
@@ -65,7 +68,7 @@ def _join(inner: exp.Select, holder: exp.Expr, block: exp.Select, names: Names) 
     taken = list(own_columns(inner, source_names(block)))
     values: list[exp.Expr] = list(dict.fromkeys(column.copy() for column in taken))
     outputs = {value: names.fresh("o") for value in values}
-    domain = _domain(block, outputs)
+    domain = _domain(block, outputs, evaluated_if(holder, block))
     if not taken or domain is None or _refers_further(inner, block):
         return
     alias, domain_alias, present = names.fresh("s"), names.fresh("d"), names.fresh("e")
@@ -115,8 +118,13 @@ def _refers_further(inner: exp.Select, block: exp.Select) -> bool:
     return any(c.table and c.table not in known for c in inner.find_all(exp.Column))
 
 
-def _domain(block: exp.Select, outputs: dict[exp.Expr, str]) -> exp.Select | None:
-    """Return the distinct values that a block has for a subquery; None if they need answers."""
+def _domain(
+    block: exp.Select, outputs: dict[exp.Expr, str], guards: Sequence[exp.Expr]
+) -> exp.Select | None:
+    """Return the distinct values that a block has for a subquery; None if they need answers.
+
+    `guards` must hold for the subquery to be evaluated.
+    """
     domain = exp.Select(
         distinct=exp.Distinct(),
         expressions=[exp.alias_(v.copy(), name, quoted=True) for v, name in outputs.items()],
@@ -130,8 +138,11 @@ def _domain(block: exp.Select, outputs: dict[exp.Expr, str]) -> exp.Select | Non
         for part in conjuncts(block.args.get("where"))
         if not has_call(part) and part.find(exp.Query) is None and not reads_others(part, domain)
     ]
-    set_condition(domain, "where", cheap)
-    return None if has_call(domain) or has_random(domain) else domain
+    if has_call(domain) or has_random(domain):
+        return None
+    own = [guard.copy() for guard in guards if not reads_others(guard, domain)]
+    set_condition(domain, "where", [*cheap, *own])
+    return domain
 
 
 def _read_domain_first(side: exp.Select, domain: exp.Select, alias: str) -> None:

@@ -7,10 +7,10 @@ Before: SELECT t.i FROM t WHERE t.i = 7
 After:  SELECT t.i FROM t WHERE t.i = 7
         OR EXISTS (SELECT 1 FROM u WHERE u.b = t.p AND f(u.b) = 'x' AND u.i = t.i)
 
-Where unknown is not as good as false, a second EXISTS tells whether a NULL is compared: `CASE WHEN
-EXISTS (... AND u.i = t.i) THEN TRUE WHEN EXISTS (... AND (u.i IS NULL OR t.i IS NULL)) THEN NULL
-ELSE FALSE END`. Does not fire on groups and LIMIT, on random numbers and VOLATILE models, nor where
-a name would mean something else within.
+Where unknown is not as good as false, which it is in WHERE and WHEN, a second EXISTS tells whether
+a NULL is compared: `CASE WHEN EXISTS (... AND u.i = t.i) THEN TRUE WHEN EXISTS (... AND (u.i IS
+NULL OR t.i IS NULL)) THEN NULL ELSE FALSE END`. Does not fire on groups and LIMIT, random numbers
+and VOLATILE models, nor where a name would mean something else within.
 """
 
 from __future__ import annotations
@@ -26,8 +26,11 @@ from outcrop.planner.blocks import (
     set_condition,
     source_names,
 )
+from outcrop.planner.guards import meaning_of_null
 from outcrop.planner.model_call import ModelCall, has_call
 
+COMPARED = "compared"
+"""The key of `meta` by which the equality that IN was is known: its right side is the needle."""
 _CUTS = ("group", "having", "qualify", "distinct", "limit", "offset", "with_", "windows")
 
 
@@ -36,7 +39,7 @@ def write_in_as_exists(query: exp.Query) -> exp.Query:
     for block in blocks(query):
         for in_ in list(block.find_all(exp.In)):
             if in_.find_ancestor(exp.Select) is block and _is_rewritable(in_, block):
-                _rewrite(in_, block)
+                _rewrite(in_)
     return query
 
 
@@ -56,19 +59,17 @@ def _is_rewritable(in_: exp.In, block: exp.Select) -> bool:
     return is_correlated and is_same_within and is_plain and is_same_twice and is_single
 
 
-def _rewrite(in_: exp.In, block: exp.Select) -> None:
+def _rewrite(in_: exp.In) -> None:
     inner: exp.Select = in_.args["query"].this
     item, needle = inner.expressions[0].unalias(), in_.this
     is_equal = exp.EQ(this=_operand(item), expression=_operand(needle))
+    is_equal.meta[COMPARED] = True
     found: exp.Expr = _exists(inner, is_equal)
-    if not _is_unknown_as_false(in_, block):
-        is_null = exp.or_(
-            *(exp.Is(this=_operand(n), expression=exp.null()) for n in (item, needle))
-        )
+    if meaning_of_null(in_) is not False:
         found = exp.Case(
             ifs=[
                 exp.If(this=found, true=exp.true()),
-                exp.If(this=_exists(inner, is_null), true=exp.null()),
+                exp.If(this=_is_null_compared(inner, item, needle), true=exp.null()),
             ],
             default=exp.false(),
         )
@@ -76,20 +77,21 @@ def _rewrite(in_: exp.In, block: exp.Select) -> None:
     in_.replace(found)
 
 
+def _is_null_compared(inner: exp.Select, item: exp.Expr, needle: exp.Expr) -> exp.Expr:
+    """Return the condition that IN compares NULL; a needle that needs an answer stays outside."""
+    is_item, is_needle = (exp.Is(this=_operand(n), expression=exp.null()) for n in (item, needle))
+    if has_call(needle):
+        return exp.or_(_exists(inner, is_item), exp.and_(is_needle, _exists(inner)))
+    return _exists(inner, exp.or_(is_item, is_needle))
+
+
 def _operand(value: exp.Expr) -> exp.Expr:
     return exp.paren(value) if isinstance(value, exp.Binary | exp.Unary) else value.copy()
 
 
-def _exists(inner: exp.Select, condition: exp.Expr) -> exp.Exists:
+def _exists(inner: exp.Select, *conditions: exp.Expr) -> exp.Exists:
     block = inner.copy()
     block.set("order", None)
     block.set("expressions", [exp.alias_(exp.Literal.number(1), "one", quoted=True)])
-    set_condition(block, "where", [*conjuncts(block.args.get("where")), condition])
+    set_condition(block, "where", [*conjuncts(block.args.get("where")), *conditions])
     return exp.Exists(this=block)
-
-
-def _is_unknown_as_false(node: exp.Expr, block: exp.Select) -> bool:
-    """Tell whether a condition stands in WHERE, under AND and OR alone."""
-    while isinstance(node.parent, exp.Connector | exp.Paren):
-        node = node.parent
-    return isinstance(node.parent, exp.Where) and node.parent.parent is block
