@@ -51,14 +51,6 @@ under a LIMIT about 1.1 times as much, as [measured](../benchmarks.md).
 | --- | --- | ---: | ---: |
 {shapes}
 
-## What still asks too much
-
-These shapes give right results, and make more calls than they need:
-
-| calls in | statement | calls | smallest | because |
-| --- | --- | ---: | ---: | --- |
-{asked_too_much}
-
 ## What is refused
 
 These fail before any call, with a way to write them:
@@ -71,10 +63,9 @@ These fail before any call, with a way to write them:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What a run has found: the shapes, those that ask too much with the reasons, the refusals."""
+    """What a run has found."""
 
     shapes: Sequence[Measured]
-    asked_too_much: Sequence[tuple[Measured, str]]
     refusals: Sequence[Refusal]
 
 
@@ -84,9 +75,6 @@ def write_page(found: Findings) -> str:
         tables="\n".join(f"{statement};" for statement in TABLES),
         models=_rows((f"`{name}`", *_describe(model)) for name, model in MODELS.items()),
         shapes=_rows(_cells(measured) for measured in found.shapes),
-        asked_too_much=_rows(
-            (*_cells(measured), reason) for measured, reason in found.asked_too_much
-        ),
         refused=_rows(
             (r.refused.place, _code(r.refused.sql), r.error.sqlstate, r.error.hint or "")
             for r in found.refusals

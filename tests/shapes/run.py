@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.shapes.document import Findings
 from tests.shapes.measure import Measured, Refusal, measure, prepare, refuse
-from tests.shapes.shapes import ASKED_TOO_MUCH, REFUSED, SHAPES, Refused, Shape
+from tests.shapes.shapes import REFUSED, SHAPES, Refused, Shape
 from tests.shapes.smallest import PlainDatabase
 
 
@@ -39,7 +39,6 @@ class Run:
         """Return all that the page says."""
         return Findings(
             shapes=[self.measured(shape) for shape in SHAPES],
-            asked_too_much=[(self.measured(entry.shape), entry.reason) for entry in ASKED_TOO_MUCH],
             refusals=[self.refusal(refused) for refused in REFUSED],
         )
 

@@ -33,14 +33,6 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True)
-class AskedTooMuch:
-    """A shape that makes more calls than need be, so far, and why it does."""
-
-    shape: Shape
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class Refused:
     """A statement that is refused before any call."""
 
@@ -296,6 +288,24 @@ SHAPES = (
     ),
     Shape("EXCEPT", "SELECT f(p) FROM t WHERE i < 3 EXCEPT SELECT f(b) FROM u WHERE i = 9"),
     Shape(
+        "LIMIT over UNION ALL",
+        "SELECT f(p) FROM t WHERE i = 2 UNION ALL SELECT f(b) FROM u LIMIT 1",
+    ),
+    Shape(
+        "ORDER BY and LIMIT over UNION ALL",
+        "SELECT i, f(p) FROM t UNION ALL SELECT i, g(b) FROM u ORDER BY i DESC LIMIT 2",
+    ),
+    Shape(
+        "LIMIT over UNION ALL, model predicate in an arm",
+        "SELECT i FROM u WHERE f(b) = 'yes' UNION ALL SELECT i FROM u WHERE g(b) = 'x' LIMIT 2",
+    ),
+    Shape("LIMIT over UNION", "SELECT f(b) FROM u WHERE i < 9 UNION SELECT g(b) FROM u LIMIT 1"),
+    Shape(
+        "UNION ALL, join that drops rows",
+        "SELECT s.y FROM u JOIN (SELECT i, f(p) AS y FROM t UNION ALL SELECT i, g(q) FROM t) AS s "
+        "ON u.i = s.i",
+    ),
+    Shape(
         "predicate over UNION ALL",
         "SELECT y FROM (SELECT i, f(p) AS y FROM t UNION ALL SELECT i, f(b) FROM u) AS s "
         "WHERE i = 3",
@@ -409,17 +419,6 @@ SHAPES = (
         before=("PREPARE s AS UPDATE t SET q = f($1 || p) WHERE i = $2",),
         after=_READ_T,
         plain=("UPDATE t SET q = f('x ' || p) WHERE i = 2", *_READ_T),
-    ),
-)
-
-# One of these that makes the fewest calls belongs above.
-ASKED_TOO_MUCH = (
-    AskedTooMuch(
-        Shape(
-            "LIMIT over UNION ALL",
-            "SELECT f(p) FROM t WHERE i = 2 UNION ALL SELECT f(b) FROM u LIMIT 1",
-        ),
-        "the arms are answered before the LIMIT cuts",
     ),
 )
 

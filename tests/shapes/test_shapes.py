@@ -9,7 +9,7 @@ import pytest
 
 from tests.shapes.document import PAGE, write_page
 from tests.shapes.run import Run
-from tests.shapes.shapes import ASKED_TOO_MUCH, REFUSED, SHAPES, AskedTooMuch, Refused, Shape
+from tests.shapes.shapes import REFUSED, SHAPES, Refused, Shape
 from tests.shapes.smallest import PlainDatabase
 
 # A refusal's SQLSTATE: "feature not supported".
@@ -30,13 +30,6 @@ def test_a_shape_makes_the_fewest_calls(shape: Shape, run: Run) -> None:
     assert measured.calls == measured.calls_min
 
 
-@pytest.mark.parametrize("entry", ASKED_TOO_MUCH, ids=lambda entry: entry.shape.place)
-def test_a_shape_that_asks_too_much_is_right(entry: AskedTooMuch, run: Run) -> None:
-    measured = run.measured(entry.shape)
-    assert measured.is_right
-    assert measured.calls > measured.calls_min, "it makes the fewest calls by now: a shape"
-
-
 @pytest.mark.parametrize("refused", REFUSED, ids=lambda refused: refused.place)
 def test_a_refused_shape_says_what_to_write(refused: Refused, run: Run) -> None:
     refusal = run.refusal(refused)
@@ -46,8 +39,7 @@ def test_a_refused_shape_says_what_to_write(refused: Refused, run: Run) -> None:
 
 
 def test_every_shape_has_its_own_name() -> None:
-    shapes = (*SHAPES, *(entry.shape for entry in ASKED_TOO_MUCH))
-    places = [shape.place for shape in shapes]
+    places = [shape.place for shape in SHAPES]
     assert len(set(places)) == len(places)
 
 

@@ -17,6 +17,15 @@ SELECT u.b, f(t.p) FROM t JOIN u ON t.i = u.i ORDER BY t.i, u.i LIMIT 2;
 SELECT _q1.b, f(_q1.p) FROM (SELECT u.b, t.p, t.i, u.i AS _c2 FROM t JOIN u ON t.i = u.i ORDER BY
 t.i, u.i LIMIT 2) AS _q1 ORDER BY _q1.i, _q1._c2;
 
+-- The rows of arms come in the order of these.
+SELECT f(s.p) AS y FROM (SELECT p FROM t WHERE i < 2 UNION ALL SELECT b FROM u) AS s LIMIT 2;
+SELECT f(_q1.p) AS y FROM (SELECT s.p FROM (SELECT t.p FROM t WHERE t.i < 2 UNION ALL SELECT u.b
+FROM u) AS s LIMIT 2) AS _q1;
+
+SELECT f(s.p) AS y FROM (SELECT p FROM t WHERE i < 2 UNION SELECT b FROM u WHERE i < 1) AS s LIMIT 2;
+SELECT f(_q1.p) AS y FROM (SELECT s.p FROM (SELECT t.p FROM t WHERE t.i < 2 UNION SELECT u.b FROM u
+WHERE u.i < 1) AS s ORDER BY s.p LIMIT 2) AS _q1;
+
 -- In a subquery.
 SELECT s.y FROM (SELECT f(p) AS y FROM t ORDER BY i LIMIT 2) AS s;
 SELECT s.y FROM (SELECT f(_q1.p) AS y FROM (SELECT t.p, t.i FROM t ORDER BY t.i LIMIT 2) AS _q1

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from outcrop.planner.rules.answer_join_calls_on_their_side import answer_join_calls_on_their_side
 from outcrop.planner.rules.compute_group_keys_first import compute_group_keys_first
+from outcrop.planner.rules.cut_unions_in_a_block import cut_unions_in_a_block
 from outcrop.planner.rules.decorrelate_subqueries import decorrelate_subqueries
 from outcrop.planner.rules.draw_random_order_first import draw_random_order_first
 from outcrop.planner.rules.drop_order_of_subqueries import drop_order_of_subqueries
@@ -25,6 +26,7 @@ from outcrop.planner.rules.join_subqueries_with_their_domain import (
     join_subqueries_with_their_domain,
 )
 from outcrop.planner.rules.keep_groups_that_join import keep_groups_that_join
+from outcrop.planner.rules.lift_calls_out_of_arms import lift_calls_out_of_arms
 from outcrop.planner.rules.lift_calls_out_of_subqueries import lift_calls_out_of_subqueries
 from outcrop.planner.rules.lower_calls_below_aggregates import lower_calls_below_aggregates
 from outcrop.planner.rules.lower_calls_below_distinct import lower_calls_below_distinct
@@ -45,6 +47,7 @@ from outcrop.planner.rules.write_values_as_union import write_values_as_union
 
 QUERY_RULES = (
     write_values_as_union,
+    cut_unions_in_a_block,
     compute_group_keys_first,
     empty_lists_of_exists,
     write_in_as_exists,
@@ -58,6 +61,7 @@ QUERY_RULES = (
     push_predicates_into_arms,
     push_predicates_below_groups,
     prune_unused_projections,
+    lift_calls_out_of_arms,
     lift_calls_out_of_subqueries,
     keep_groups_that_join,
     guard_subqueries,

@@ -55,7 +55,9 @@ def _calls(parts: list[exp.Expr]) -> list[exp.Expr]:
 
 
 def _has_stored_order(block: exp.Expr) -> bool:
-    """Tell whether a block's rows come in the order in which a table stores them."""
+    """Tell whether a block's rows come in the order in which tables store them."""
+    if isinstance(block, exp.Union) and not block.args.get("distinct"):
+        return all(_has_stored_order(arm.unnest()) for arm in (block.left, block.right))
     if not isinstance(block, exp.Select) or not is_plain(block) or block.args.get("joins"):
         return False
     from_ = block.args.get("from_")

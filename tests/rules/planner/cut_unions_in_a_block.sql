@@ -1,0 +1,49 @@
+-- By name, by place, by an expression.
+SELECT i, f(p) AS y FROM t UNION ALL SELECT i, b FROM u ORDER BY i, y DESC LIMIT 3;
+SELECT _s1.i, _s1.y FROM (SELECT t.i, f(t.p) AS y FROM t UNION ALL SELECT u.i, u.b FROM u) AS _s1
+ORDER BY _s1.i, _s1.y DESC LIMIT 3;
+
+SELECT f(p) AS y, i FROM t UNION ALL SELECT b, i FROM u ORDER BY 2, 1 LIMIT 3 OFFSET 1;
+SELECT _s1.y, _s1.i FROM (SELECT f(t.p) AS y, t.i FROM t UNION ALL SELECT u.b, u.i FROM u) AS _s1
+ORDER BY _s1.i, _s1.y LIMIT 3 OFFSET 1;
+
+SELECT f(p) AS y, i FROM t UNION ALL SELECT b, i FROM u ORDER BY 2, 1 OFFSET 3;
+SELECT _s1.y, _s1.i FROM (SELECT f(t.p) AS y, t.i FROM t UNION ALL SELECT u.b, u.i FROM u) AS _s1
+ORDER BY _s1.i, _s1.y OFFSET 3;
+
+-- UNION makes distinct what all its arms give; within another set operation it does for that one alone.
+SELECT f(p) AS y FROM t UNION SELECT b FROM u UNION ALL SELECT q FROM t UNION SELECT f(b) FROM u ORDER BY y LIMIT 3;
+SELECT DISTINCT _s1.y FROM (SELECT f(t.p) AS y FROM t UNION ALL SELECT u.b FROM u UNION ALL SELECT
+t.q FROM t UNION ALL SELECT f(u.b) FROM u) AS _s1 ORDER BY _s1.y LIMIT 3;
+
+SELECT f(p) AS y FROM t UNION SELECT b FROM u EXCEPT SELECT q FROM t UNION SELECT f(b) FROM u ORDER BY y LIMIT 3;
+SELECT DISTINCT _s1.y FROM (SELECT f(t.p) AS y FROM t UNION SELECT u.b FROM u EXCEPT SELECT t.q FROM
+t UNION ALL SELECT f(u.b) FROM u) AS _s1 ORDER BY _s1.y LIMIT 3;
+
+SELECT f(p) AS y FROM t UNION (SELECT b FROM u UNION ALL SELECT 'a' ORDER BY 1 LIMIT 2) ORDER BY y LIMIT 3;
+SELECT DISTINCT _s1.y FROM (SELECT f(t.p) AS y FROM t UNION ALL (SELECT u.b FROM u UNION ALL SELECT
+'a' ORDER BY b LIMIT 2)) AS _s1 ORDER BY _s1.y LIMIT 3;
+
+-- Columns of one name.
+SELECT f(p), f(q) FROM t UNION ALL SELECT b, f(b) FROM u ORDER BY 2, 1 LIMIT 3;
+SELECT _s3._c1 AS f, _s3._c2 AS f FROM (SELECT f(t.p) AS _c1, f(t.q) AS _c2 FROM t UNION ALL SELECT
+u.b, f(u.b) FROM u) AS _s3 ORDER BY _s3._c2, _s3._c1 LIMIT 3;
+
+-- In a subquery, with its common table expressions.
+SELECT s.y FROM (WITH c AS (SELECT i, b FROM u) SELECT f(p) AS y FROM t UNION SELECT c.b FROM c ORDER BY y LIMIT 4) AS s;
+SELECT s.y FROM (WITH c AS (SELECT u.i, u.b FROM u) SELECT DISTINCT _s1.y FROM (SELECT f(t.p) AS y
+FROM t UNION ALL SELECT c.b FROM c) AS _s1 ORDER BY _s1.y LIMIT 4) AS s;
+
+SELECT i FROM t WHERE q IN (SELECT f(p) FROM t UNION ALL SELECT b FROM u ORDER BY 1 LIMIT 2);
+SELECT t.i FROM t WHERE t.q IN (SELECT _s1.f FROM (SELECT f(t.p) FROM t UNION ALL SELECT u.b FROM u)
+AS _s1 ORDER BY _s1.f LIMIT 2);
+
+-- Not where nothing is cut, or nothing called, nor for another operation.
+SELECT f(p) AS y FROM t UNION ALL SELECT b FROM u ORDER BY y;
+UNCHANGED;
+
+SELECT p FROM t UNION ALL SELECT b FROM u ORDER BY p LIMIT 2;
+UNCHANGED;
+
+SELECT f(p) AS y FROM t EXCEPT SELECT b FROM u ORDER BY y LIMIT 2;
+UNCHANGED;
