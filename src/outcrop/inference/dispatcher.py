@@ -22,7 +22,7 @@ from queue import SimpleQueue
 from random import Random
 from typing import TypeAlias
 
-from outcrop.errors import Error, InternalError, ProviderError, is_fatal_for_model
+from outcrop.errors import DiskFull, Error, InternalError, ProviderError, is_fatal_for_model
 from outcrop.inference.account import Account
 from outcrop.inference.clock import Clock
 from outcrop.inference.events import (
@@ -450,6 +450,8 @@ class Dispatcher:
         try:
             await self._runtime.journal.store_all(calls)
         except Error as error:
+            if isinstance(error, DiskFull) and sent.payment is not None:
+                self._runtime.spending.unsaved((sent.payment,))
             for flight, _, _ in landed:
                 for waiter in table.land(flight):
                     waiter.stop(error)
@@ -543,7 +545,11 @@ class Dispatcher:
         emit_call(statement.query_id, statement.model, call, request, error)
 
     async def _store(self, call: NewCall) -> None:
-        await self._runtime.journal.store(call)
+        try:
+            await self._runtime.journal.store(call)
+        except DiskFull:
+            self._runtime.spending.unsaved(call.payments)
+            raise
         if call.payments:
             self._runtime.spending.journaled(call.payments)
 

@@ -298,6 +298,7 @@ class Gateway:
             await closed
         while self._background:
             await asyncio.wait(tuple(self._background))
+        await self._runtime.spending.close()
         self._keep_limits()
         for channel in self._channels.values():
             await channel.limiter.close()

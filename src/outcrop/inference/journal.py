@@ -112,10 +112,6 @@ class Journal:
         """Store what requests may cost at most, before they are sent; replaces what was stored."""
         await self._write_on_loop(PutReserved(reserved))
 
-    def put_reserved(self, reserved: Payment) -> None:
-        """Store the same in time; what is written later is on disk later."""
-        self._writer.put(PutReserved(reserved), concurrent.futures.Future())
-
     def take_spending(self, since_day: str) -> list[Payment]:
         """Return what was spent from a day on, by day, user and model.
 
@@ -150,6 +146,11 @@ class Journal:
         """Return what was known of a model's quotas when it was last asked."""
         rows = self._read(journal_sql.SELECT_LIMITS, (provider, model_id))
         return LearnedLimits(*rows[0]) if rows else LearnedLimits()
+
+    @property
+    def has_unsaved(self) -> bool:
+        """Whether paid answers are in memory alone, since the disk was full."""
+        return self._writer.has_unsaved
 
     def save_unsaved(self) -> None:
         """Store the answers that a full disk kept in memory, if any; raises DiskFull if still so.

@@ -17,9 +17,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 
 from outcrop.config import BudgetConfig, BudgetPeriod
+from outcrop.errors import Error
 from outcrop.inference.budget import Budget, BudgetState
 from outcrop.inference.clock import Clock
 from outcrop.inference.journal import Journal
@@ -124,6 +126,7 @@ class Spending:
         # that a clock which is set back finds them.
         self._days: dict[tuple[str, str, str], DaySpending] = {}
         self._secured: set[DaySpending] = set()
+        self._unsaved: list[Payment] = []  # as many as the journal keeps, at most
         self._today = ""
         self._begins_s = self._ends_s = 0.0
         month = _day_of(clock.wall()).replace(day=1)
@@ -173,12 +176,37 @@ class Spending:
         for paid in payments:
             self.of(paid.day, paid.user, paid.model_id).unjournaled_pico -= paid.cost_pico
 
-    def take_back(self) -> None:
-        """Tell the journal that nothing can be paid any more, where nothing is in flight."""
+    def unsaved(self, payments: Iterable[Payment]) -> None:
+        """The disk is full: the journal keeps these payments in memory, and stores them later."""
+        self._unsaved += payments
+
+    async def take_back(self) -> None:
+        """Tell the journal that nothing can be paid any more, where nothing is in flight.
+
+        Where a full disk keeps that from it, whoever calls this next tries again.
+        """
+        if self._unsaved and not self._journal.has_unsaved:
+            self.journaled(self._unsaved)
+            self._unsaved.clear()
         for spending in [s for s in self._secured if not s.unjournaled_pico]:
-            self._secured.remove(spending)
-            spending.secured_pico = 0
-            self._journal.put_reserved(spending.payment(0))
+            async with spending.securing:
+                if not spending.unjournaled_pico:
+                    await self._take_back(spending)
+
+    async def _take_back(self, spending: DaySpending) -> None:
+        secured_pico, spending.secured_pico = spending.secured_pico, 0
+        try:
+            await self._journal.reserve_spending(spending.payment(0))
+        except Error:
+            spending.secured_pico = secured_pico
+        else:
+            self._secured.discard(spending)
+
+    async def close(self) -> None:
+        """Take back all that can be, once nothing is in flight any more."""
+        with suppress(Error):  # the journal says itself what it loses
+            await asyncio.to_thread(self._journal.save_unsaved)
+        await self.take_back()
 
     def _turn(self) -> None:
         now_s = self._clock.wall()

@@ -252,7 +252,7 @@ class Statement:
             self._is_closed = True
         for account in tuple(self._accounts.values()):
             account.close(outcome)
-        self._runtime.call(self._runtime.spending.take_back)
+        self._runtime.spawn(self._runtime.spending.take_back())
         summary = summary_of(self._totals(), outcome, self._elapsed_s())
         emit_statement_ended(self._origin.query_id, self._origin.user, summary)
         self._on_finished(self)

@@ -11,14 +11,14 @@ from random import Random
 import pytest
 
 from outcrop.config import BudgetConfig, BudgetPeriod
-from outcrop.errors import BudgetExceeded
+from outcrop.errors import BudgetExceeded, DiskFull
 from outcrop.inference.budget import Budget, BudgetState, pico_of
 from outcrop.inference.journal import Journal
 from outcrop.inference.policy import CallPolicy
 from outcrop.inference.records import CallStatus, NewCall, Payment
 from outcrop.inference.reservation import BudgetSet, Reservation, StatementBudgets
 from outcrop.inference.spending import Spending
-from tests.unit.inference.support import VirtualClock
+from tests.unit.inference.support import CALL_COST_USD, VirtualClock, ask, house, invocations
 
 DAY, MONTH = BudgetPeriod.DAY, BudgetPeriod.MONTH
 NOON = datetime(2026, 11, 30, 12, tzinfo=UTC).timestamp()
@@ -359,7 +359,7 @@ def test_what_a_killed_process_had_in_flight_counts_as_spent(
         sums.journaled([paid])
         if is_ended:
             second.release()
-            sums.take_back()
+            await sums.take_back()
 
     config = BudgetConfig(1.0, DAY)
     is_ended = False
@@ -369,6 +369,46 @@ def test_what_a_killed_process_had_in_flight_counts_as_spent(
     asyncio.run(scenario(spending(config)))
     journal.save_unsaved()
     assert [state.spent_usd for state in spending(config).states()] == [0.6]
+
+
+def test_what_a_full_disk_keeps_reserved_is_taken_back_later(
+    spending: OpenSpending, journal: Journal
+) -> None:
+    async def scenario(sums: Spending) -> None:
+        budgets = own(sums)
+        reservation = reserve(budgets, 0.2)
+        await budgets.secure(reservation)
+        reservation.release()
+        set_writable(journal, is_writable=False)
+        await sums.take_back()
+        set_writable(journal, is_writable=True)
+        await sums.take_back()
+
+    config = BudgetConfig(1.0, DAY)
+    asyncio.run(scenario(spending(config)))
+    assert [state.spent_usd for state in spending(config).states()] == [0.0]
+
+
+def test_what_a_full_disk_kept_in_memory_is_counted_once(tmp_path: Path) -> None:
+    configs = [BudgetConfig(1.0, DAY)]
+
+    async def fill_the_disk(prompt: str) -> None:
+        set_writable(home.journal, is_writable=prompt != "b 2")
+
+    with house(tmp_path, fill_the_disk, budgets=configs) as home:
+        ask(home.statement(), invocations(1, "a"))
+        with pytest.raises(DiskFull):
+            ask(home.statement(max_concurrency=1), invocations(3, "b"))
+        set_writable(home.journal, is_writable=True)
+    with house(tmp_path, budgets=configs) as home:
+        [budget] = home.gateway.budgets()
+        assert pico_of(budget.spent_usd) == 4 * pico_of(CALL_COST_USD)
+
+
+def set_writable(journal: Journal, *, is_writable: bool) -> None:
+    """Have the journal's file refuse writes, as on a full disk, or take them again."""
+    is_refused = "OFF" if is_writable else "ON"
+    journal._writer._connection.execute(f"PRAGMA query_only = {is_refused}")
 
 
 def test_an_alert_is_told_once_in_a_period(spending: OpenSpending, clock: VirtualClock) -> None:
