@@ -2,7 +2,7 @@
 
 The query is evaluated row by row over lazy values; the invocations that it comes to make, each
 counted once, are what it needs. Where SQL leaves a choice there are two evaluations (`Demand`),
-which bound the number; where they agree it is exact:
+which bound the calls; where they agree they are exact:
 
 LEAST asks about a value or a row when something above wants it: a column of a derived table where
 it is read, a subquery when its condition comes to it, rows under a LIMIT until there are enough.
@@ -50,6 +50,8 @@ from tests.properties.sql_clauses import (
 )
 
 Table = tuple[tuple[str, ...], Sequence[tuple[Any, ...]]]
+Call = tuple[str, str]
+"""A function and a prompt."""
 
 
 @dataclass(slots=True)
@@ -90,7 +92,7 @@ class Evaluation:
         self._computed = ComputedValues(self._expressions)
 
     @property
-    def calls(self) -> Set[tuple[str, str]]:
+    def calls(self) -> Set[Call]:
         """The functions and the prompts that were asked."""
         return self._asking.calls
 
@@ -595,10 +597,10 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How many calls a query needs at least, and how many block by block evaluation makes."""
+    """How many calls a query needs at least, and which ones an evaluation may come to make."""
 
     least: int
-    most: int
+    allowed: frozenset[Call]
 
 
 def bounds(
@@ -608,16 +610,18 @@ def bounds(
     answer: Callable[[str, str], Any],
     functions: frozenset[str],
 ) -> Bounds:
-    """Return how many calls a query needs; model predicates may come first or last one first."""
-    counts: list[int] = []
-    for demand in Demand:
-        for is_reversed in (False, True):
-            one = Evaluation(tables, views, answer, functions, demand, is_reversed=is_reversed)
-            one.rows(sql)
-            counts.append(len(one.calls))
-            if not one.has_choice or demand is Demand.MOST:
-                break
-    return Bounds(min(counts), max(counts))
+    """Return which calls a query needs."""
+
+    def evaluated(demand: Demand, *, is_reversed: bool = False) -> Evaluation:
+        one = Evaluation(tables, views, answer, functions, demand, is_reversed=is_reversed)
+        one.rows(sql)
+        return one
+
+    found = [evaluated(Demand.LEAST), evaluated(Demand.MOST)]
+    if found[0].has_choice:  # in the last order of the model predicates too
+        found.append(evaluated(Demand.LEAST, is_reversed=True))
+    least = min(len(one.calls) for one in found)
+    return Bounds(least, frozenset[Call]().union(*(one.calls for one in found)))
 
 
 def _existence(*rows: Row) -> tuple[Condition, ...]:
