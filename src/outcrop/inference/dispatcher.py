@@ -131,6 +131,7 @@ class Dispatcher:
         self._queue: deque[Flight] = deque()
         self._workers: set[asyncio.Task[None]] = set()
         self._working = 0
+        self._apart = 0
         self._waits = Waits()
         self._senders: dict[tuple[str, str], Sender] = {}
         self._groups: dict[tuple[str, str], GroupSender] = {}
@@ -161,13 +162,16 @@ class Dispatcher:
         if self._common.failed:
             flights = self._without_failed(flights)
         self._queue.extend(flights)
-        groups = math.ceil(len(flights) / self._group_max())
-        for _ in range(min(groups, self._policy.max_concurrency - self._working)):
-            self._start(self._work())
+        group_max = self._group_max()
+        workers_max = self._policy.max_concurrency if group_max == 1 else _GROUPS_AT_ONCE
+        groups = math.ceil(len(flights) / group_max)
+        for _ in range(min(groups, workers_max - (self._working - self._apart))):
+            self._start_worker()
 
-    def _start(self, work: Coroutine[object, object, None]) -> None:
+    def _start_worker(self, flight: Flight | None = None, failed: FailedOnce | None = None) -> None:
+        """Start a worker, with a flight that has its slot, or without one yet."""
         self._working += 1
-        worker = self._runtime.loop.create_task(work)
+        worker = self._runtime.loop.create_task(self._work(flight, failed))
         self._workers.add(worker)
         worker.add_done_callback(self._worker_ended)
 
@@ -271,20 +275,35 @@ class Dispatcher:
             self._inbox.put(self._stopped_at_last)
             self._stopped_at_last = None
 
-    async def _work(self) -> None:
+    async def _work(self, flight: Flight | None, failed: FailedOnce | None) -> None:
         try:
+            if flight is not None:
+                await self._fly_apart(flight, failed)
             await self._open_account()
-            slots = self._common.slots
             while self._queue:  # a stop empties it
-                taken = await slots.take(self._group_max())
-                group = self._take(taken)
-                slots.release(taken - len(group))
-                if len(group) == 1:
-                    await self._fly(group[0])
-                elif group:
-                    await self._fly_together(group)
+                await self._fly_next()
         finally:  # counted here, not when the task is seen to be done: `enqueue` may come between
             self._working -= 1
+
+    async def _fly_apart(self, flight: Flight, failed: FailedOnce | None) -> None:
+        """See to its end a flight that was taken with a group."""
+        self._apart += 1
+        try:
+            await self._fly(flight, failed)
+        finally:
+            self._apart -= 1
+
+    async def _fly_next(self) -> None:
+        slots = self._common.slots
+        taken = await slots.take(self._group_max())
+        group = self._take(taken)
+        slots.release(taken - len(group))
+        if len(group) > 1:
+            await self._fly_together(group)
+        elif group and self._groups:  # those who send groups are few, and none may wait for long
+            self._start_worker(group[0])
+        elif group:
+            await self._fly(group[0])
 
     def _group_max(self) -> int:
         """Return how many of the next flights may be sent in one go; 1 where they have to wait."""
@@ -319,21 +338,14 @@ class Dispatcher:
             return
         if sent is None:
             for flight in flights:
-                self._start(self._fly_apart(flight))
+                self._start_worker(flight)
             return
         for failed in sent.failed:
-            self._start(self._fly_apart(flights[failed.place], failed))
+            self._start_worker(flights[failed.place], failed)
         try:
             await self._answered_together(flights, sent, started)
         finally:
             slots.release(len(flights) - len(sent.failed))
-
-    async def _fly_apart(self, flight: Flight, failed: FailedOnce | None = None) -> None:
-        """See a flight to its end by itself, in the slot that it has."""
-        try:
-            await self._fly(flight, failed)
-        finally:
-            self._working -= 1
 
     async def _open_account(self) -> None:
         """See to it that calls have a statement to name, before any is sent."""

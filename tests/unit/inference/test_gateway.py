@@ -13,6 +13,7 @@ import pytest
 
 from outcrop.errors import InternalError, QueryCanceled
 from outcrop.inference.ask import CHUNK
+from outcrop.inference.feed import Feed
 from outcrop.inference.gateway import CallPolicy, Gateway, Statement
 from outcrop.inference.invocation import Invocation
 from outcrop.inference.journal import Journal
@@ -162,7 +163,7 @@ class Gate:
 class Background(threading.Thread):
     """A statement that asks in a thread of its own."""
 
-    def __init__(self, statement: Statement, asked: list[Invocation]) -> None:
+    def __init__(self, statement: Statement, asked: list[Invocation] | Feed) -> None:
         super().__init__()
         self.statement = statement
         self.outcomes: list[object] = []

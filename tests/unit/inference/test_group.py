@@ -10,7 +10,8 @@ import pytest
 
 from outcrop.config import BudgetConfig, BudgetPeriod
 from outcrop.errors import BudgetExceeded, ProviderError, Rejected, Throttled, Unavailable
-from outcrop.inference.gateway import Outcome
+from outcrop.inference.feed import Feed
+from outcrop.inference.gateway import CallPolicy, Outcome
 from outcrop.inference.journal import Journal
 from outcrop.inference.records import CallStatus
 from outcrop.providers.base import Completion, ProviderRequest
@@ -21,9 +22,11 @@ from tests.unit.inference.support import (
     InMemoryProvider,
     completion_for,
     house,
+    invocation,
     invocations,
     prompt_of,
 )
+from tests.unit.inference.test_gateway import Background, Gate, wait_until
 
 
 @dataclass
@@ -164,6 +167,30 @@ def test_a_budget_of_a_day_knows_what_groups_cost(tmp_path: Path) -> None:
         assert state.reserved_usd == 0
         [paid] = home.journal.take_spending("2000-01-01")
         assert paid.cost_pico == round(1_000 * CALL_COST_USD * 1e12)
+
+
+def test_what_comes_while_every_slot_waits_for_a_retry_is_sent_after_it(tmp_path: Path) -> None:
+    gate = Gate()
+
+    async def hold_retries(prompt: str) -> None:
+        if prompt.endswith("0"):
+            await gate(prompt)
+
+    provider = InProcessProvider(behavior=hold_retries, fault=once(lambda: Throttled("later")))
+    feed = Feed()
+    with house(tmp_path, provider=provider, clock=EagerClock()) as home:
+        background = Background(home.statement(CallPolicy(max_concurrency=8)), feed)
+        feed.put([invocation("known from now on to answer at once")], 1)
+        wait_until(lambda: len(background.outcomes) == 1)
+        feed.put([invocation(f"prompt {number}0") for number in range(8)], 8)
+        gate.wait_for(8)  # each has failed in its group, and is tried again alone
+        feed.put(invocations(9, "late"), 9)
+        feed.close()
+        wait_until(lambda: background.statement.progress().waiting == 9)
+        gate.open()
+        background.join()
+        assert len(background.outcomes) == 18
+        background.statement.finish()
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 7])
