@@ -30,7 +30,8 @@ class Shares(Generic[_T]):
     """All who wait for one model, each for an amount of its quota."""
 
     def __init__(self) -> None:
-        self._active: set[Share[_T]] = set()
+        # In the order in which they came: of two that are equal the first is served first.
+        self._active: dict[Share[_T], None] = {}
         self._time = 0.0
 
     def __len__(self) -> int:
@@ -46,7 +47,7 @@ class Shares(Generic[_T]):
         future: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
         if not share.waiting:
             share.time = max(share.time, self._time)
-            self._active.add(share)
+            self._active[share] = None
         share.waiting.append((future, amount))
         return future
 
@@ -62,7 +63,7 @@ class Shares(Generic[_T]):
                 share.waiting.popleft()
             if share.waiting:
                 return share, share.waiting[0][1]
-            self._active.discard(share)
+            self._active.pop(share, None)
         return None
 
     def serve(self, share: Share[_T], served: _T, cost: float) -> None:
@@ -71,7 +72,7 @@ class Shares(Generic[_T]):
         self._time = share.time
         share.time += cost / share.weight
         if not share.waiting:
-            self._active.discard(share)
+            self._active.pop(share, None)
         future.set_result(served)
 
 
