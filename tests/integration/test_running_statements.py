@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,14 +16,24 @@ from outcrop.warehouse import Warehouse
 
 ROWS = 400
 JOB = "SELECT max(f(p)) FROM t"
+PRICE = {
+    "input_usd_per_million": 0.0,
+    "output_usd_per_million": 1_000_000 / 512,  # a dollar for the longest answer
+    "as_of": "2026-11-01",
+}
 
 
 @pytest.fixture
 def warehouse(tmp_path: Path) -> Iterator[Warehouse]:
     config = parse_config(
         {
-            "providers": {"slow": {"kind": "scripted", "latency_ms": 20, "concurrency_max": 4}},
+            "providers": {
+                "slow": {"kind": "scripted", "latency_ms": 20, "concurrency_max": 4},
+                "wide": {"kind": "scripted", "latency_ms": 100},
+                "down": {"kind": "scripted", "faults": {"unavailable": 1.0}},
+            },
             "settings": {"query_group": "tests"},
+            "prices": dict.fromkeys(("a.priced.model", "few.requests"), PRICE),
         }
     )
     with Warehouse.open(tmp_path / "w", config=config) as warehouse:
@@ -30,26 +41,30 @@ def warehouse(tmp_path: Path) -> Iterator[Warehouse]:
         session.execute("CREATE TABLE t (p varchar(40))")
         values = ", ".join(f"('prompt {n}')" for n in range(ROWS))
         session.execute(f"INSERT INTO t VALUES {values}")
-        session.execute(
-            "CREATE EXTERNAL MODEL m FUNCTION f IAM_ROLE default MODEL_TYPE BEDROCK "
-            "SETTINGS (MODEL_ID 'a.model', ENDPOINT 'slow')"
-        )
+        create_model(session, "f", "a.model", "slow")
         session.close()
         yield warehouse
 
 
+def create_model(session: Session, function: str, model_id: str, endpoint: str) -> None:
+    session.execute(
+        f"CREATE EXTERNAL MODEL m_{function} FUNCTION {function} IAM_ROLE default MODEL_TYPE "
+        f"BEDROCK SETTINGS (MODEL_ID '{model_id}', ENDPOINT '{endpoint}')"
+    )
+
+
 @contextmanager
-def running(session: Session) -> Iterator[threading.Thread]:
+def running(session: Session, job: str = JOB) -> Iterator[threading.Thread]:
     """Run the large job in a thread, from when it asks on; cancel it at the end."""
 
     def run() -> None:
         with pytest.raises(Exception, match="canceled"):
-            list(session.execute(JOB).rows())
+            list(session.execute(job).rows())
 
     thread = threading.Thread(target=run)
     thread.start()
     try:
-        wait_for(lambda: (p := session.progress()) is not None and p.in_flight > 0)
+        wait_for(lambda: (p := session.progress()) is not None and p.in_flight + p.waiting > 0)
         yield thread
     finally:
         session.cancel()
@@ -76,6 +91,72 @@ def test_a_running_statement_says_what_it_waits_for(warehouse: Warehouse) -> Non
         wait_for(lambda: list(other.execute(query).rows()) == expected)
     # What is in flight is finished; then the statement is gone.
     wait_for(lambda: not list(other.execute("SELECT * FROM sys_llm_query").rows()))
+
+
+def waits_for(session: Session, job: str) -> list[tuple[object, ...]]:
+    query = f"SELECT waits_for, waiting > 0 FROM sys_llm_query WHERE query_text = '{job}'"
+    return list(session.execute(query).rows())
+
+
+@pytest.mark.parametrize(
+    ("model_id", "endpoint", "setting", "reason"),
+    [
+        ("a.model", "wide", "max_concurrency TO 2", "outcrop.max_concurrency"),
+        ("a.model", "down", "max_concurrency TO 8", "next attempt"),
+        ("a.priced.model", "wide", "max_cost_usd TO 1.5", "budget"),
+    ],
+)
+def test_each_reason_to_wait_is_named(
+    warehouse: Warehouse, model_id: str, endpoint: str, setting: str, reason: str
+) -> None:
+    job, other = warehouse.open_session(), warehouse.open_session()
+    create_model(job, "g", model_id, endpoint)
+    job.execute(f"SET outcrop.{setting}")
+    text = "SELECT max(g(p)) FROM t"
+    with running(job, text):
+        wait_for(lambda: waits_for(other, text) == [(reason, True)])
+
+
+def test_who_asks_what_another_statement_asks_waits_for_its_calls(warehouse: Warehouse) -> None:
+    job, second, other = (warehouse.open_session() for _ in range(3))
+    create_model(job, "g", "few.requests", "wide")
+    text = "SELECT min(g(p)) FROM t"
+    with running(job, "SELECT max(g(p)) FROM t"), running(second, text):
+        wait_for(lambda: waits_for(other, text) == [("another statement's call", True)])
+
+
+def test_who_waits_for_the_disk_says_so(warehouse: Warehouse, tmp_path: Path) -> None:
+    job, other = warehouse.open_session(), warehouse.open_session()
+    create_model(job, "g", "a.model", "wide")
+    job.execute("SET outcrop.max_concurrency TO 8")
+    text = "SELECT max(g(p)) FROM t"
+    with running(job, text), closing(sqlite3.connect(tmp_path / "w" / "journal.sqlite")) as held:
+        held.execute("BEGIN IMMEDIATE")
+        wait_for(lambda: waits_for(other, text) == [("journal", True)])
+        held.rollback()
+
+
+def test_the_numbers_of_a_running_statement_add_up(warehouse: Warehouse) -> None:
+    job, other = warehouse.open_session(), warehouse.open_session()
+    create_model(job, "g", "few.requests", "wide")
+    list(job.execute("SELECT g(p) FROM t LIMIT 7").rows())
+    query = (
+        "SELECT calls_total, calls_done, calls, reused, failed, in_flight, waiting, cost_usd "
+        "FROM sys_llm_query"
+    )
+
+    def has_begun() -> bool:
+        rows = list(other.execute(query).rows())
+        [(total, done, sent, reused, failed, in_flight, waiting, cost_usd)] = rows or [(0,) * 8]
+        if not sent or not reused:
+            return False
+        assert (total, reused, failed) == (ROWS, 7, 0)
+        assert done + in_flight + waiting == ROWS
+        assert reused <= done <= sent + reused
+        return bool(cost_usd)
+
+    with running(job, "SELECT max(g(p)) FROM t"):
+        wait_for(has_begun)
 
 
 def test_limits_are_shown_for_each_model_that_was_asked(warehouse: Warehouse) -> None:

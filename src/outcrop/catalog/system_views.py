@@ -125,6 +125,7 @@ SYS_LLM_QUERY = _view(
     calls_total=BIGINT,
     calls=BIGINT,
     reused=BIGINT,
+    calls_done=BIGINT,
     failed=BIGINT,
     in_flight=BIGINT,
     waiting=BIGINT,

@@ -180,6 +180,7 @@ def _running(state: SystemState) -> Iterator[Row]:
             progress.calls_total,
             progress.sent,
             progress.reused,
+            progress.done,
             progress.failed,
             progress.in_flight,
             progress.waiting,

@@ -25,6 +25,7 @@ from outcrop.inference.feed import Feed
 from outcrop.inference.flights import Flight
 from outcrop.inference.invocation import Invocation
 from outcrop.inference.journal import LOOKUP_MAX
+from outcrop.inference.limiter import Wait
 from outcrop.inference.meter import Counts
 from outcrop.inference.policy import Outcome
 from outcrop.inference.records import Answer
@@ -63,6 +64,7 @@ class Ask:
         # The dispatcher always has work for its workers while the next chunk is looked up.
         self._window = CHUNK + max(CHUNK, 2 * common.policy.max_concurrency)
         self._unanswered = 0
+        self._is_looking_up = False
         self._taken = _Taken()
         self._cancellation: QueryCanceled | None = None
 
@@ -70,6 +72,13 @@ class Ask:
     def is_settled(self) -> bool:
         """Whether all that was asked for has its outcome, so that nothing more will be counted."""
         return not self._unanswered
+
+    @property
+    def wait(self) -> Wait | None:
+        """What most of what was asked for waits for that is not in flight; None if none waits."""
+        if self._is_looking_up:
+            return Wait.JOURNAL
+        return self.dispatcher.wait if self._unanswered else None
 
     def cancel(self, error: QueryCanceled) -> None:
         """Stop; `outcomes` raises `error`. From any thread."""
@@ -151,7 +160,11 @@ class Ask:
         fingerprints = [flight.fingerprint for flight in flights]
         is_fresh = self.dispatcher.wants_fresh
         query_id = self._account.statement.query_id if is_fresh else None
-        return self._runtime.journal.lookup(fingerprints, query_id=query_id)
+        self._is_looking_up = True
+        try:
+            return self._runtime.journal.lookup(fingerprints, query_id=query_id)
+        finally:
+            self._is_looking_up = False
 
     def _send(self, missing: Sequence[Flight], reused: Sequence[tuple[Flight, Answer]]) -> None:
         self.dispatcher.enqueue(missing)

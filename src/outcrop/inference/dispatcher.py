@@ -42,9 +42,10 @@ from outcrop.inference.policy import CallPolicy, Outcome
 from outcrop.inference.prices import Price
 from outcrop.inference.records import Answer, CallStatus, NewAnswer, NewCall, Payment
 from outcrop.inference.reservation import StatementBudgets
-from outcrop.inference.sender import Channel, Sender, Tally, Waits
+from outcrop.inference.sender import Channel, Sender, Tally
 from outcrop.inference.slots import Slots
 from outcrop.inference.spending import Spending
+from outcrop.inference.waits import Waits
 from outcrop.providers.base import Completion, JsonObject, TokenUsage
 from outcrop.providers.prompt_caching import PromptCaching
 
@@ -145,9 +146,18 @@ class Dispatcher:
 
     @property
     def wait(self) -> Wait | None:
-        """What those of its invocations wait for that are not in flight; None if none waits."""
-        waits = (sender.wait for sender in self._senders.values())
-        return next((wait for wait in waits if wait is not None), None)
+        """What most of its invocations wait for that are not in flight; None if none waits.
+
+        What is in the queue waits for what holds the workers up, or, where most of them are in
+        flight, for their number.
+        """
+        if not self._queue and not self._working:
+            return Wait.FLIGHT
+        for sender in self._senders.values():
+            if (wait := sender.wait) is not None:
+                return wait
+        wait, count = self._waits.most()
+        return Wait.SLOTS if self._queue and 2 * count < self._working else wait
 
     @property
     def is_idle(self) -> bool:
@@ -351,7 +361,8 @@ class Dispatcher:
         """See to it that calls have a statement to name, before any is sent."""
         if not self.account.is_open:
             try:
-                await self.account.open()
+                with self._waits.counted(Wait.JOURNAL):
+                    await self.account.open()
             except Error as error:
                 self.stop(error)
 
@@ -460,7 +471,8 @@ class Dispatcher:
         calls = self._calls(landed, sent.payment, started)
         table = self._runtime.flights
         try:
-            await self._runtime.journal.store_all(calls)
+            with self._waits.counted(Wait.JOURNAL, len(calls)):
+                await self._runtime.journal.store_all(calls)
         except Error as error:
             if isinstance(error, DiskFull) and sent.payment is not None:
                 self._runtime.spending.unsaved((sent.payment,))
@@ -558,7 +570,8 @@ class Dispatcher:
 
     async def _store(self, call: NewCall) -> None:
         try:
-            await self._runtime.journal.store(call)
+            with self._waits.counted(Wait.JOURNAL):
+                await self._runtime.journal.store(call)
         except DiskFull:
             self._runtime.spending.unsaved(call.payments)
             raise

@@ -40,6 +40,11 @@ class Wait(StrEnum):
     PAUSE = "pause after a throttle"
     RETRY = "next attempt"
     PROBE = "sign of life of the endpoint"
+    BUDGET = "budget"
+    SLOTS = "outcrop.max_concurrency"
+    PROMPT_CACHE = "prompt cache"
+    JOURNAL = "journal"
+    FLIGHT = "another statement's call"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
-from typing import TypeVar
 
 from outcrop.errors import BudgetExceeded, ProviderError, Throttled, TransientProviderError
 from outcrop.inference.breaker import PROBE_PAUSE_S, Admission, Breaker, BreakerState, SentRow
@@ -24,6 +22,7 @@ from outcrop.inference.reservation import BudgetSet, Reservation
 from outcrop.inference.retry import Backoff, RetryPolicy
 from outcrop.inference.shares import Share
 from outcrop.inference.tokens import CHARS_PER_TOKEN, output_tokens_max, usage_max
+from outcrop.inference.waits import Waits
 from outcrop.inference.warm_prefixes import WarmPrefixes
 from outcrop.providers.base import (
     Completion,
@@ -35,7 +34,6 @@ from outcrop.providers.base import (
 )
 from outcrop.providers.prompt_caching import PromptCaching
 
-_T = TypeVar("_T")
 _MUCH = TokenUsage(10**6, 10**6, 10**6, 10**6)
 
 
@@ -83,31 +81,6 @@ class Tally:
             self.cost_usd = cost_usd + (self.cost_usd or 0.0)
 
 
-class Waits:
-    """The waits of a statement's workers that end when the statement stops.
-
-    What waits for a provider or for the journal is not among them: that is finished and kept.
-    """
-
-    def __init__(self) -> None:
-        self._tasks: set[asyncio.Task[object]] = set()
-
-    async def wait(self, awaitable: Awaitable[_T]) -> _T:
-        """Wait for `awaitable`; raises CancelledError when `end_all` is called meanwhile."""
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        try:
-            return await awaitable
-        finally:
-            self._tasks.discard(task)
-
-    def end_all(self) -> None:
-        """End all waits that are going on."""
-        for task in tuple(self._tasks):
-            task.cancel()
-
-
 class Sender:
     """Sends what one statement asks of one model through `model`, the external model's name."""
 
@@ -134,8 +107,6 @@ class Sender:
         self._random = random
         self._waits = waits
         self._share: Share[Permit] = Share(policy.weight)
-        self._resting = 0
-        self._held = 0
 
     @property
     def price(self) -> Price | None:
@@ -157,12 +128,8 @@ class Sender:
 
     @property
     def wait(self) -> Wait | None:
-        """What those wait for who are not in flight; None if all are."""
-        if self._share.waiting:
-            return self._channel.limiter.wait
-        if self._held:
-            return Wait.PROBE
-        return Wait.RETRY if self._resting else None
+        """What those wait for whom the limiter lets wait; None if there are none."""
+        return self._channel.limiter.wait if self._share.waiting else None
 
     async def send(
         self, invocation: Invocation, tally: Tally, failed: Exception | None = None
@@ -235,11 +202,7 @@ class Sender:
                 if is_probe:
                     breaker.abandoned()
                 raise
-            self._resting += 1
-            try:
-                await self._waits.wait(self._clock.sleep(delay_s))
-            finally:
-                self._resting -= 1
+            await self._waits.wait(self._clock.sleep(delay_s), Wait.RETRY)
 
     def request(self, invocation: Invocation, output_tokens: int | None = None) -> ProviderRequest:
         """Return the request for an invocation, with this limit of its answer or the default."""
@@ -268,11 +231,7 @@ class Sender:
                     return True
                 case Admission.REFUSE:
                     raise breaker.to_error(now_s, self._clock.wall())
-            self._held += 1
-            try:
-                await self._waits.wait(self._clock.sleep(PROBE_PAUSE_S))
-            finally:
-                self._held -= 1
+            await self._waits.wait(self._clock.sleep(PROBE_PAUSE_S), Wait.PROBE)
 
     def _tell_breaker(
         self, error: ProviderError, row: SentRow, now_s: float, *, was_probe: bool
@@ -296,7 +255,7 @@ class Sender:
     ) -> Completion:
         """Send the request when its start is in the cache, or is its own to put there."""
         warm = self._channel.warm
-        written = await self._waits.wait(warm.take_turn(prefixes))
+        written = await self._waits.wait(warm.take_turn(prefixes), Wait.PROMPT_CACHE)
         try:
             completion = await self._attempt(request, cost_max_pico, tokens, tally)
             warm.keep(prefixes)
@@ -313,7 +272,8 @@ class Sender:
         """
         reservation = self.budgets.try_reserve(cost_max_pico)
         if reservation is None:
-            reservation = await self._waits.wait(self.budgets.reserve(cost_max_pico))
+            reserving = self.budgets.reserve(cost_max_pico)
+            reservation = await self._waits.wait(reserving, Wait.BUDGET)
         permit = await self._permit(reservation, tokens)
         if not tally.attempts:
             tally.started_s = self._clock.monotonic()
@@ -345,7 +305,8 @@ class Sender:
         limiter = self._channel.limiter
         try:
             if self.budgets.outlives_the_process:
-                await self.budgets.secure(reservation)
+                with self._waits.counted(Wait.JOURNAL):
+                    await self.budgets.secure(reservation)
             permit = limiter.try_acquire(self._share, tokens)
             if permit is not None:
                 return permit

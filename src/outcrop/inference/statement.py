@@ -202,9 +202,10 @@ class Statement:
 
     def running(self) -> RunningStatement:
         """Return how it is getting on; on the event loop."""
-        waits = (ask.dispatcher.wait for ask in tuple(self._asks))
+        progress = self.progress()
+        waits = (ask.wait for ask in tuple(self._asks)) if progress.waiting else ()
         wait = next((wait for wait in waits if wait is not None), None)
-        return RunningStatement(self._origin, self._started_at, self.progress(), wait)
+        return RunningStatement(self._origin, self._started_at, progress, wait)
 
     def finish(self, error: BaseException | None = None) -> Summary:
         """End the statement and return what it came to; `error` is what it failed with, if it did.
