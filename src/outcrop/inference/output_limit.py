@@ -14,6 +14,9 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
+from outcrop.inference.meter import is_truncated
+from outcrop.providers.base import Completion
+
 LENGTHS_MAX = 500
 LENGTHS_LEAST = 50
 """Of fewer answers than that nothing is concluded."""
@@ -21,6 +24,7 @@ _QUANTILE = 0.99
 _MARGIN = 1.5
 _STEP = 16
 _LOOK_EVERY = 32
+_FULL = 0.9  # what a provider counts of an answer may differ a little from what it limits
 
 
 class OutputLimit:
@@ -65,6 +69,16 @@ class OutputLimit:
             return None
         most = sorted(self._lengths)[math.ceil(_QUANTILE * len(self._lengths)) - 1]
         return max(math.ceil(most * _MARGIN / _STEP), 1) * _STEP
+
+
+def was_cut_at(limit: int, completion: Completion) -> bool:
+    """Return whether it was this limit that cut an answer.
+
+    One that stopped long before it, at a limit of the model's own, would stop there again.
+    """
+    usage = completion.usage
+    is_full = usage is None or usage.output_tokens >= _FULL * limit
+    return is_full and is_truncated(completion.response)
 
 
 class OutputLimits:

@@ -13,8 +13,8 @@ from outcrop.inference.clock import Clock
 from outcrop.inference.events import QuotaLog
 from outcrop.inference.invocation import Invocation
 from outcrop.inference.limiter import Limiter, Permit, Wait
-from outcrop.inference.meter import Meter, is_truncated
-from outcrop.inference.output_limit import OutputLimits
+from outcrop.inference.meter import Meter
+from outcrop.inference.output_limit import OutputLimits, was_cut_at
 from outcrop.inference.policy import CallPolicy
 from outcrop.inference.prices import Price
 from outcrop.inference.records import Payment
@@ -145,7 +145,7 @@ class Sender:
             return await self._send(invocation, None, tally, failed)
         chosen = limit.choose(default)
         completion = await self._send(invocation, chosen, tally)
-        if chosen < default and is_truncated(completion.response):
+        if chosen < default and was_cut_at(chosen, completion):
             self.meter.asked_again()
             limit.asking_again()
             try:

@@ -186,6 +186,17 @@ def test_an_answer_that_is_cut_at_the_default_too_is_given_and_counted(tmp_path:
     assert (summary.asked_again, summary.truncated) == (1, 1)
 
 
+def test_an_answer_that_ended_long_before_its_limit_is_not_asked_for_again(tmp_path: Path) -> None:
+    async def stop_early(prompt: str) -> Completion:
+        return Completion(response_to(prompt, "max_tokens"), TokenUsage(10, 5), 1)
+
+    with house(tmp_path, stop_early) as home:
+        statement = home.statement(max_concurrency=1)
+        ask(statement, [asked(f"row {n}") for n in range(LENGTHS_LEAST + 20)])
+        summary = statement.finish()
+    assert (summary.asked_again, summary.truncated) == (0, LENGTHS_LEAST + 20)
+
+
 def test_what_a_cut_answer_cost_is_journaled_where_asking_again_fails(tmp_path: Path) -> None:
     provider = CuttingProvider(
         refuses=lambda request: (
