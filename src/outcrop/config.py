@@ -17,7 +17,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from outcrop.errors import ConfigInvalid, InvalidParameter, UndefinedSetting, suggest
+from outcrop.errors import ConfigInvalid, InvalidParameter, StatedQuota, UndefinedSetting, suggest
 
 CONFIG_FILE = "outcrop.toml"
 WAREHOUSE_VARIABLE = "OUTCROP_WAREHOUSE"
@@ -43,28 +43,20 @@ def _parse_bool(text: str) -> bool:
     raise ValueError("takes on or off")
 
 
-def _parse_on_error(text: str) -> str:
-    try:
-        return OnError(text.strip().lower()).value
-    except ValueError:
-        raise ValueError("takes 'fail' or 'null'") from None
-
-
 PRIORITIES = ("low", "normal", "high")
 
 
-def _parse_priority(text: str) -> str:
-    folded = text.strip().lower()
-    if folded not in PRIORITIES:
-        raise ValueError("takes 'low', 'normal' or 'high'")
-    return folded
+def _one_of(*choices: str) -> Callable[[str], str]:
+    """Return what parses one of some words, in any case."""
+    *others, last = map(repr, choices)
 
+    def parse(text: str) -> str:
+        folded = text.strip().lower()
+        if folded not in choices:
+            raise ValueError(f"takes {', '.join(others)} or {last}")
+        return folded
 
-def _parse_prompt_caching(text: str) -> str:
-    folded = text.strip().lower()
-    if folded not in ("auto", "off"):
-        raise ValueError("takes 'auto' or 'off'")
-    return folded
+    return parse
 
 
 def _parse_limit(text: str) -> int | None:
@@ -127,7 +119,7 @@ _ALL_SETTINGS = (
     Setting(
         "outcrop.on_error",
         OnError.FAIL.value,
-        _parse_on_error,
+        _one_of("fail", "null"),
         "What becomes of a row whose call failed: `fail` finishes and journals every other row, "
         "then fails the statement; `null` gives NULL and counts it in the closing notice.",
         ("fail", "null"),
@@ -167,7 +159,7 @@ _ALL_SETTINGS = (
     Setting(
         "outcrop.priority",
         "normal",
-        _parse_priority,
+        _one_of(*PRIORITIES),
         "The statement's share of a model that several statements ask at the same time.",
         PRIORITIES,
     ),
@@ -193,7 +185,7 @@ _ALL_SETTINGS = (
     Setting(
         "outcrop.prompt_caching",
         "auto",
-        _parse_prompt_caching,
+        _one_of("auto", "off"),
         "Whether prompts that begin alike are sent so that the provider's prompt cache serves "
         "their start, where its model has one.",
         ("auto", "off"),
@@ -322,6 +314,21 @@ class BudgetConfig:
     model: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class LimitConfig:
+    """The most that one model is asked by all statements together, as far as its user says."""
+
+    requests_per_minute: float | None = None
+    tokens_per_minute: float | None = None
+    max_concurrency: int = CONCURRENCY_MAX
+
+    @property
+    def quota(self) -> StatedQuota:
+        """The rates, per second."""
+        requests, tokens = self.requests_per_minute, self.tokens_per_minute
+        return StatedQuota(requests and requests / 60, tokens and tokens / 60)
+
+
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMATS = ("text", "json")
 
@@ -346,7 +353,8 @@ class WarehouseConfig:
     `settings` are defaults of sessions; `providers` maps a name to its table (`kind` and that
     kind's options); `routes` maps a model id to where it is really answered; `roles` maps an
     IAM role's ARN, or `default`, to a profile of the AWS credential files; `prices` maps model
-    ids to the user's own prices; `budgets` all hold at once; `log` is about the log.
+    ids to the user's own prices, and `limits` to what they may be asked; `budgets` all hold at
+    once; `log` is about the log.
     """
 
     settings: Mapping[str, SettingValue] = field(default_factory=dict)
@@ -354,12 +362,23 @@ class WarehouseConfig:
     routes: Mapping[str, Route] = field(default_factory=dict)
     roles: Mapping[str, str] = field(default_factory=dict)
     prices: Mapping[str, PriceOverride] = field(default_factory=dict)
+    limits: Mapping[str, LimitConfig] = field(default_factory=dict)
     budgets: tuple[BudgetConfig, ...] = ()
     copy_roots: tuple[Path, ...] = ()
     log: LogConfig = field(default_factory=LogConfig)
 
 
-_SECTIONS = ("settings", "providers", "routes", "roles", "prices", "budgets", "copy", "log")
+_SECTIONS = (
+    "settings",
+    "providers",
+    "routes",
+    "roles",
+    "prices",
+    "limits",
+    "budgets",
+    "copy",
+    "log",
+)
 
 
 def default_warehouse(environment: Mapping[str, str]) -> Path:
@@ -397,6 +416,7 @@ def parse_config(document: Mapping[str, Any]) -> WarehouseConfig:
         routes=_parse_routes(_table(document, "routes")),
         roles={name: _text(f"roles.{name}", v) for name, v in _table(document, "roles").items()},
         prices={name: _parse_price(name, t) for name, t in _table(document, "prices").items()},
+        limits={name: _parse_limits(name, t) for name, t in _table(document, "limits").items()},
         budgets=_parse_budgets(document.get("budgets", [])),
         copy_roots=_parse_copy_roots(_table(document, "copy")),
         log=_parse_log(_table(document, "log")),
@@ -414,6 +434,12 @@ def _text(key: str, value: object) -> str:
     if not isinstance(value, str) or not value:
         raise ConfigInvalid(f"{key} must be a text that is not empty")
     return value
+
+
+def _amount(key: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise ConfigInvalid(f"{key} must be a number from 0")
+    return float(value)
 
 
 def _check_keys(
@@ -496,13 +522,29 @@ def _parse_price(name: str, table: object) -> PriceOverride:
     if not isinstance(table, dict):
         raise ConfigInvalid(f"prices.{name} must be a table with {', '.join(required)}")
     _check_keys(f"prices.{name}", table, required, optional)
-    rates: dict[str, float] = {}
-    for key in (*required[:2], *(key for key in optional if key in table)):
-        value = table[key]
-        if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-            raise ConfigInvalid(f"prices.{name}.{key} must be a number from 0")
-        rates[key] = float(value)
+    keys = (*required[:2], *(key for key in optional if key in table))
+    rates = {key: _amount(f"prices.{name}.{key}", table[key]) for key in keys}
     return PriceOverride(**rates, as_of=str(table["as_of"]))
+
+
+def _parse_limits(name: str, table: object) -> LimitConfig:
+    where, rates = f"limits.{name}", ("requests_per_minute", "tokens_per_minute")
+    keys = (*rates, "max_concurrency")
+    if not isinstance(table, dict) or not table or any(isinstance(v, dict) for v in table.values()):
+        raise ConfigInvalid(
+            f"{where} must be a table with at least one of {', '.join(keys)}",
+            hint=f'Quote the id of a model that has dots: [limits."{name}"].',
+        )
+    _check_keys(where, table, (), keys)
+    for key in rates:
+        if key in table and not _amount(f"{where}.{key}", table[key]):
+            raise ConfigInvalid(f"{where}.{key} must be above 0")
+    concurrency = table.get("max_concurrency", 1)
+    if type(concurrency) is not int or not 1 <= concurrency <= CONCURRENCY_MAX:
+        raise ConfigInvalid(
+            f"{where}.max_concurrency must be a whole number from 1 to {CONCURRENCY_MAX}"
+        )
+    return LimitConfig(**table)
 
 
 def _parse_budgets(tables: object) -> tuple[BudgetConfig, ...]:
@@ -515,13 +557,12 @@ def _parse_budget(where: str, table: object) -> BudgetConfig:
     if not isinstance(table, dict):
         raise ConfigInvalid(f"{where} must be a table with max_cost_usd and period")
     _check_keys(where, table, ("max_cost_usd", "period"), ("user", "model"))
-    limit, period = table["max_cost_usd"], table["period"]
-    if isinstance(limit, bool) or not isinstance(limit, int | float) or not 0 <= limit < math.inf:
-        raise ConfigInvalid(f"{where}.max_cost_usd must be a number from 0")
+    limit = _amount(f"{where}.max_cost_usd", table["max_cost_usd"])
+    period = table["period"]
     if period not in tuple(BudgetPeriod):
         raise ConfigInvalid(f"{where}.period must be 'day' or 'month', and is {period!r}")
     return BudgetConfig(
-        float(limit),
+        limit,
         BudgetPeriod(period),
         _text(f"{where}.user", table["user"]) if "user" in table else None,
         _text(f"{where}.model", table["model"]) if "model" in table else None,

@@ -342,11 +342,19 @@ class QuotaKind(StrEnum):
     TOKENS = "tokens"
 
 
+@dataclass(frozen=True, slots=True)
+class StatedQuota:
+    """What a provider grants, as it says itself or as its user knows; None where nobody says."""
+
+    requests_per_s: float | None = None
+    tokens_per_s: float | None = None
+
+
 class Throttled(TransientProviderError):
     """A quota was hit. Costs nothing and is no failure: the runtime slows down and tries again.
 
     `retry_after_s` is the provider's own wish, in seconds, where it sends one; `quota` says which
-    quota it was, where the provider does.
+    quota it was, where the provider does; `stated_quota` how large its quotas are, likewise.
     """
 
     def __init__(
@@ -356,12 +364,14 @@ class Throttled(TransientProviderError):
         code: str = "",
         retry_after_s: float | None = None,
         quota: QuotaKind | None = None,
+        stated_quota: StatedQuota | None = None,
         hint: str | None = None,
         detail: str | None = None,
     ) -> None:
         super().__init__(message, code=code, hint=hint, detail=detail)
         self.retry_after_s = retry_after_s
         self.quota = quota
+        self.stated_quota = stated_quota
 
 
 class Unavailable(TransientProviderError):

@@ -77,6 +77,7 @@ class Warehouse:
             self._kind_of,
             PriceTable.load(config.prices),
             budgets=config.budgets,
+            limits=config.limits,
             logs_prompts=config.log.prompts,
         )
 

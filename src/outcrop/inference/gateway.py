@@ -17,12 +17,13 @@ import asyncio
 import concurrent.futures
 import random as random_module
 import threading
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
+from types import MappingProxyType
 from typing import TypeVar
 
-from outcrop.config import CONCURRENCY_MAX, BudgetConfig
+from outcrop.config import CONCURRENCY_MAX, BudgetConfig, LimitConfig
 from outcrop.errors import InternalError, QueryCanceled
 from outcrop.inference.breaker import Breaker, BreakerView
 from outcrop.inference.budget import SESSION_LIMIT, Budget, BudgetState
@@ -81,6 +82,7 @@ class Gateway:
         prices: Prices,
         *,
         budgets: Sequence[BudgetConfig] = (),
+        limits: Mapping[str, LimitConfig] = MappingProxyType({}),
         clock: Clock | None = None,
         random: Random | None = None,
         logs_prompts: bool = False,
@@ -88,6 +90,7 @@ class Gateway:
         self._build_provider = providers
         self._provider_kind = provider_kind
         self._prices = prices
+        self._limits = limits
         self._clock = clock or SystemClock()
         self._providers: dict[str, Provider] = {}
         self._channels: dict[tuple[str, str], Channel] = {}
@@ -252,10 +255,12 @@ class Gateway:
                 provider = self._providers[provider_name] = self._build_provider(provider_name)
             price = self._prices.find(self._provider_kind(provider_name), model_id)
             kind_of_window = GradientWindow if provider.lets_wait else AimdWindow
-            window = kind_of_window(provider.concurrency_max or CONCURRENCY_MAX)
+            limit = self._limits.get(model_id, LimitConfig())
+            size_max = min(provider.concurrency_max or CONCURRENCY_MAX, limit.max_concurrency)
+            known = self._runtime.journal.limits(provider_name, model_id)
             channel = self._channels[key] = Channel(
                 provider,
-                Limiter(self._clock, window, self._runtime.journal.limits(provider_name, model_id)),
+                Limiter(self._clock, kind_of_window(size_max), known, limit.quota),
                 price,
                 burndown_of(model_id),
                 self._prompt_caching(provider_name, model_id),

@@ -19,7 +19,7 @@ import asyncio
 from dataclasses import dataclass
 from enum import StrEnum
 
-from outcrop.errors import QuotaKind
+from outcrop.errors import QuotaKind, StatedQuota
 from outcrop.inference.clock import Clock
 from outcrop.inference.rate import LearnedRate
 from outcrop.inference.records import LearnedLimits
@@ -49,13 +49,17 @@ class Wait(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LimiterState:
-    """What a limiter allows now, and who waits; `wait` is what the first of them waits for."""
+    """What a limiter allows now, and who waits; `wait` is what the first of them waits for.
+
+    `stated` is what is never exceeded, since the provider or its user has said so.
+    """
 
     window: int
     in_flight: int
     waiting: int
     wait: Wait | None
     learned: LearnedLimits
+    stated: StatedQuota
 
 
 class Permit:
@@ -103,13 +107,21 @@ class Permit:
 class Limiter:
     """The way to one model, as wide as the model's provider allows."""
 
-    def __init__(self, clock: Clock, window: Window, known: LearnedLimits | None = None) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        window: Window,
+        known: LearnedLimits | None = None,
+        configured: StatedQuota | None = None,
+    ) -> None:
         known = known or LearnedLimits()
+        configured = configured or StatedQuota()
         now_s = clock.monotonic()
         self._clock = clock
         self._window = window
-        self._requests = LearnedRate(now_s, known.requests_per_s)
-        self._tokens = LearnedRate(now_s, known.tokens_per_s)
+        self._requests = LearnedRate(now_s, known.requests_per_s, configured.requests_per_s)
+        self._tokens = LearnedRate(now_s, known.tokens_per_s, configured.tokens_per_s)
+        self._stated: StatedQuota | None = None
         self._in_flight = 0
         self._epoch = 0
         self._shares: Shares[Permit] = Shares()
@@ -136,7 +148,12 @@ class Limiter:
     def state(self) -> LimiterState:
         """All of this at once."""
         return LimiterState(
-            self.window, self._in_flight, len(self._shares), self.wait, self.learned
+            self.window,
+            self._in_flight,
+            len(self._shares),
+            self.wait,
+            self.learned,
+            StatedQuota(self._requests.per_s_max, self._tokens.per_s_max),
         )
 
     @property
@@ -178,14 +195,17 @@ class Limiter:
                 turn.result().failed()
             raise
 
-    def tell(self, limits: LearnedLimits) -> None:
-        """Take what the provider says of its quotas."""
+    def tell(self, stated: StatedQuota | None) -> None:
+        """Take what the provider says of its quotas, None for nothing; what it repeats is old."""
+        if stated is None or stated is self._stated:
+            return
+        before, self._stated = self._stated or StatedQuota(), stated
         now_s = self._clock.monotonic()
-        for rate, per_s in (
-            (self._requests, limits.requests_per_s),
-            (self._tokens, limits.tokens_per_s),
+        for rate, per_s, before_per_s in (
+            (self._requests, stated.requests_per_s, before.requests_per_s),
+            (self._tokens, stated.tokens_per_s, before.tokens_per_s),
         ):
-            if per_s is not None:
+            if per_s is not None and per_s != before_per_s:
                 rate.tell(per_s, now_s)
 
     async def close(self) -> None:

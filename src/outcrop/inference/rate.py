@@ -17,7 +17,9 @@ the next moment of emptiness comes, and comes seldom, the mirror goes in rounds:
 What goes on refusing more than one request in ten, however slowly it is asked, keeps no such
 bucket: then no rate is believed in for a while.
 
-A rate that comes from elsewhere, such as an earlier run, begins with PROBING.
+A rate that comes from elsewhere, such as an earlier run, begins with PROBING. Where somebody has
+said how large the quota is, the provider or its user, nothing is looked for beyond that: the mirror
+fills at that rate as long as nothing is refused, and never faster.
 
 The algorithm was tuned in simulation; `benchmarks/quota.py` shows what it reaches.
 """
@@ -54,10 +56,15 @@ class LearnedRate:
     """One bucket of a provider's, mirrored: of requests, or of tokens.
 
     Amounts are requests or tokens, times seconds of a monotonic clock. `per_s` is the rate that is
-    believed in, None before anything is known: then nothing waits. Not for several threads.
+    believed in, None before anything is known: then nothing waits. It never exceeds `per_s_max`,
+    which is the user's. Not for several threads.
     """
 
-    def __init__(self, now_s: float, per_s: float | None = None) -> None:
+    def __init__(
+        self, now_s: float, per_s: float | None = None, per_s_max: float | None = None
+    ) -> None:
+        self._configured_per_s = per_s_max
+        self._per_s_max = per_s_max
         self._mean = 1.0
         self._recent: deque[tuple[float, float]] = deque()
         self._is_demanded = False
@@ -65,10 +72,12 @@ class LearnedRate:
         self._requests = 0
         self._refusals: deque[int] = deque(maxlen=_REFUSALS)
         self._believe(per_s, now_s)
+        if per_s_max is not None:
+            self._level = 1.0  # nothing was asked yet, so that the first need not wait
 
     def _believe(self, per_s: float | None, now_s: float) -> None:
         """Begin with a rate of which it is not known how it came about."""
-        self.per_s = per_s
+        self.per_s = _least(per_s, self._per_s_max)
         self._level = 0.0
         self._filled_s = now_s
         self._phase = _Phase.PROBING
@@ -82,13 +91,18 @@ class LearnedRate:
         self._empty_s: float | None = None
         self._taken = 0.0
 
+    @property
+    def per_s_max(self) -> float | None:
+        """The largest rate that is believed in, as somebody has said."""
+        return self._per_s_max
+
     def wait_s(self, amount: float, now_s: float) -> float:
         """Return the seconds until `amount` may be taken, 0 for now."""
         if self.per_s is None:
             return 0.0
         self._fill(now_s)
         missing = min(amount, self._level_max()) - self._level
-        return 0.0 if missing <= 0 else missing / (self.per_s * self._factor())
+        return 0.0 if missing <= 0 else missing / self._speed(self.per_s)
 
     def take(self, amount: float, now_s: float, requests: int = 1) -> None:
         """So many requests are sent that take `amount` together."""
@@ -149,10 +163,16 @@ class LearnedRate:
         return was_due
 
     def tell(self, per_s: float, now_s: float) -> None:
-        """Believe in a rate that the provider tells, unless it is about what is known."""
-        if self.per_s is not None and abs(self.per_s / per_s - 1) < _TOLD_TOLERANCE:
-            return
-        self._believe(per_s, now_s)
+        """Take the rate that the provider states for the largest, and for the true one.
+
+        What was estimated and is about the same remains: it is as good, and others may take a part.
+        """
+        self._per_s_max = most = min(per_s, self._configured_per_s or per_s)
+        estimated_per_s = self.per_s if self._is_estimated else None
+        if estimated_per_s is None or abs(estimated_per_s / most - 1) >= _TOLD_TOLERANCE:
+            self._believe(most, now_s)
+        else:
+            self.per_s = min(estimated_per_s, most)
 
     def _is_no_quota(self) -> bool:
         """Note a refusal, and return whether there are too many for a quota that is known."""
@@ -170,7 +190,7 @@ class LearnedRate:
 
     def _begin(self, per_s: float, now_s: float) -> None:
         """Begin a round: the provider's bucket is empty now."""
-        self.per_s = per_s
+        self.per_s = _least(per_s, self._per_s_max)
         self._phase = _Phase.RESTING
         self._empty_s = self._filled_s = now_s
         self._taken = 0.0
@@ -192,6 +212,11 @@ class LearnedRate:
         """Return how much may be taken at once; without it a late timer would cost throughput."""
         return max(_RESERVE * self._mean, (self.per_s or 0.0) * _BURST_S)
 
+    def _speed(self, per_s: float) -> float:
+        """Return how fast the mirror fills."""
+        speed = per_s * self._factor()
+        return speed if self._per_s_max is None else min(speed, self._per_s_max)
+
     def _factor(self) -> float:
         match self._phase:
             case _Phase.RESTING:
@@ -208,7 +233,7 @@ class LearnedRate:
             return
         self._filled_s = now_s
         self._turn(self.per_s, now_s)
-        level = self._level + self.per_s * self._factor() * passed_s
+        level = self._level + self._speed(self.per_s) * passed_s
         self._is_demanded = level <= self._level_max()
         self._level = min(level, self._level_max())
 
@@ -232,9 +257,13 @@ class LearnedRate:
             self._risen_s = now_s
             self._rise = min(self._rise * _RISE_FACTOR, _RISE_MAX)
             if self._is_demanded:
-                self.per_s = per_s * (1 + self._rise / 2)
+                self.per_s = _least(per_s * (1 + self._rise / 2), self._per_s_max)
 
     def _rise_from(self, now_s: float) -> None:
         self._phase = _Phase.RISING
         self._rise = _RISE_FIRST
         self._risen_s = now_s
+
+
+def _least(per_s: float | None, per_s_max: float | None) -> float | None:
+    return min((rate for rate in (per_s, per_s_max) if rate is not None), default=None)

@@ -285,6 +285,7 @@ class Sender:
             self.refused(error, reservation, permit, tally)
             raise
         permit.succeeded(self.quota_tokens(completion.usage))
+        self._channel.limiter.tell(completion.stated_quota)
         cost_usd = self.cost_usd(completion.usage)
         _settle(reservation, tally, cost_usd)
         self.meter.paid(completion.usage, cost_usd)
@@ -334,6 +335,7 @@ class Sender:
         is_possibly_paid = error.possibly_paid if isinstance(error, ProviderError) else True
         if isinstance(error, Throttled):
             tally.throttles += 1
+            self._channel.limiter.tell(error.stated_quota)
             is_epoch = permit.throttled(error.quota, error.retry_after_s)
             channel = self._channel
             if is_epoch:

@@ -22,13 +22,21 @@ from typing import Any
 
 from yarl import URL
 
-from outcrop.errors import AuthFailed, ModelNotFound, ProviderError, Rejected, Unavailable
+from outcrop.errors import (
+    AuthFailed,
+    ModelNotFound,
+    ProviderError,
+    Rejected,
+    Throttled,
+    Unavailable,
+)
 from outcrop.providers.base import (
     Completion,
     JsonObject,
     ProviderConfig,
     ProviderRequest,
     RequestType,
+    TokenUsage,
 )
 from outcrop.providers.converse import (
     check_members,
@@ -45,6 +53,7 @@ from outcrop.providers.options import (
     text_option,
     texts_option,
 )
+from outcrop.providers.rate_headers import ANTHROPIC_HEADERS, QuotaReader
 from outcrop.providers.transport import (
     Reply,
     Transport,
@@ -90,6 +99,7 @@ class AnthropicProvider:
         self._options = options
         self._environ = environ
         self._transport = Transport(options.base_url)
+        self._quotas = QuotaReader(ANTHROPIC_HEADERS)
         self._url = options.base_url / "v1" / "messages"
         self._headers: Mapping[str, str] | None = None
 
@@ -115,7 +125,7 @@ class AnthropicProvider:
         reply = await self._post(request, {**body, "model": request.model_id, "stream": False})
         response = _check(reply)
         answer = anthropic_messages.FAMILY.read_answer(response)
-        return Completion(response, answer.usage, reply.latency_ms)
+        return self._completion(request, reply, response, answer.usage)
 
     async def close(self) -> None:
         """Close the connections. Safe to call twice."""
@@ -130,7 +140,7 @@ class AnthropicProvider:
             usage=answer.usage,
             latency_ms=reply.latency_ms,
         )
-        return Completion(response, answer.usage, reply.latency_ms)
+        return self._completion(request, reply, response, answer.usage)
 
     async def _post(self, request: ProviderRequest, body: JsonObject) -> Reply:
         if self._headers is None:
@@ -139,8 +149,17 @@ class AnthropicProvider:
             self._url, self._headers, encode_json(body), request.timeout_s
         )
         if reply.status != 200:
-            raise explain(reply, request.model_id, self.name)
+            error = explain(reply, request.model_id, self.name)
+            if isinstance(error, Throttled):
+                error.stated_quota = self._quotas.read(request.model_id, reply.headers)
+            raise error
         return reply
+
+    def _completion(
+        self, request: ProviderRequest, reply: Reply, response: JsonObject, usage: TokenUsage | None
+    ) -> Completion:
+        stated = self._quotas.read(request.model_id, reply.headers)
+        return Completion(response, usage, reply.latency_ms, stated_quota=stated)
 
     def _make_headers(self) -> Mapping[str, str]:
         options = self._options

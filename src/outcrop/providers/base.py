@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
+from outcrop.errors import StatedQuota
+
 # A JSON object whose shape is checked where it is read, not by the type checker.
 JsonObject: TypeAlias = Mapping[str, Any]
 
@@ -89,24 +91,15 @@ class Completion:
     `response` is a Converse response (`output.message.content[]`, `stopReason`, `usage`,
     `metrics.latencyMs`) for a UNIFIED request, whatever the provider; for a RAW request it is the
     model family's own JSON. `usage` is None where the family reports none. `text` is the JSON text
-    of `response`, where it came as such and need not be written again.
+    of `response`, where it came as such and need not be written again. `stated_quota` is what the
+    provider's response headers say of its quotas, the same object as long as they say the same.
     """
 
     response: JsonObject
     usage: TokenUsage | None
     latency_ms: int
     text: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RateHeaders:
-    """What a provider's response headers say of its quotas; None where it is silent."""
-
-    requests_limit: int | None = None
-    requests_remaining: int | None = None
-    tokens_limit: int | None = None
-    tokens_remaining: int | None = None
-    reset_s: float | None = None
+    stated_quota: StatedQuota | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from outcrop.errors import QuotaKind
+from outcrop.errors import QuotaKind, StatedQuota
 from outcrop.inference.limiter import (
     PAUSE_MAX_S,
     PAUSE_S,
@@ -217,3 +217,70 @@ def test_closing_ends_a_pause() -> None:
         assert len(asyncio.all_tasks()) == 1
 
     asyncio.run(scenario())
+
+
+def test_a_quota_that_is_stated_is_kept_from_then_on() -> None:
+    limiter = limiter_of(VirtualClock(), 100)
+    stated = StatedQuota(requests_per_s=10.0)
+    limiter.tell(None)
+    assert len(fill(limiter)) == 100
+    limiter.tell(stated)
+    assert limiter.state.learned == LearnedLimits(10.0, None)
+    assert limiter.state.stated == stated
+    limiter.tell(StatedQuota(10.0, 500.0))
+    assert limiter.state.learned == LearnedLimits(10.0, 500.0)
+
+
+def test_what_a_provider_repeats_does_not_undo_what_was_learned() -> None:
+    limiter = limiter_of(VirtualClock(), 1)
+    stated = StatedQuota(requests_per_s=10.0)
+    permit = limiter.try_acquire()
+    assert permit is not None
+    limiter.tell(stated)
+    permit.throttled()
+    learned = limiter.learned
+    assert learned.requests_per_s is not None
+    assert learned.requests_per_s < 10.0
+    limiter.tell(stated)
+    limiter.tell(StatedQuota(requests_per_s=10.0))
+    assert limiter.learned == learned
+
+
+def test_limits_that_a_user_sets() -> None:
+    configured = StatedQuota(requests_per_s=10.0, tokens_per_s=100.0)
+    limiter = Limiter(VirtualClock(), AimdWindow(1_000, 5), LearnedLimits(50.0), configured)
+    assert limiter.state.learned == LearnedLimits(10.0, 100.0)
+    assert limiter.state.stated == configured
+    assert len(fill(limiter)) == 1
+    assert limiter.wait is None
+
+
+def test_a_stated_quota_is_ridden_without_a_throttle() -> None:
+    async def scenario() -> tuple[float, int]:
+        clock = VirtualClock()
+        limiter = limiter_of(clock, 16)
+        stated = StatedQuota(requests_per_s=20.0)
+        level, filled_s, throttles = 16.0, 0.0, 0
+
+        async def work() -> None:
+            nonlocal level, filled_s, throttles
+            permit = await limiter.acquire()
+            level, filled_s = min(level + 20.0 * (clock.now_s - filled_s), 16.0), clock.now_s
+            is_granted = level >= 1.0
+            if is_granted:
+                level -= 1.0
+            await clock.sleep(0.2)
+            limiter.tell(stated)
+            if is_granted:
+                permit.succeeded()
+            else:
+                throttles += 1
+                permit.throttled()
+
+        await clock.run(asyncio.gather(*(work() for _ in range(400))))
+        await limiter.close()
+        return clock.now_s, throttles
+
+    elapsed_s, throttles = asyncio.run(scenario())
+    assert throttles == 0
+    assert elapsed_s <= 400 / 20.0 * 1.05

@@ -209,11 +209,82 @@ def test_a_request_that_another_quota_refused_has_taken_nothing() -> None:
     assert rate.wait_s(1.0, 1.0) < before_s
 
 
-def test_what_a_provider_tells_is_believed_unless_it_is_known() -> None:
+def use(rate: LearnedRate, begin_s: float, end_s: float) -> int:
+    """Take what may be taken as soon as it may, and return how often that was."""
+    now_s, taken = begin_s, 0
+    while (now_s := now_s + max(rate.wait_s(1.0, now_s), 0.001)) < end_s:
+        rate.take(1.0, now_s)
+        taken += 1
+    return taken
+
+
+def test_what_a_provider_states_is_ridden_and_never_exceeded() -> None:
     rate = LearnedRate(0.0)
     rate.tell(50.0, 0.0)
+    for begin_s in range(0, 60, 10):
+        assert 495 <= use(rate, begin_s, begin_s + 10) <= 505
     assert rate.per_s == 50.0
-    rate.tell(55.0, 1.0)
-    assert rate.per_s == 50.0
-    rate.tell(200.0, 1.0)
-    assert rate.per_s == 200.0
+
+
+def test_what_a_provider_states_later_counts() -> None:
+    rate = LearnedRate(0.0)
+    for per_s in (50.0, 55.0, 200.0, 10.0):
+        rate.tell(per_s, 0.0)
+        assert (rate.per_s, rate.per_s_max) == (per_s, per_s)
+
+
+def test_less_than_stated_is_learned_where_others_use_the_quota() -> None:
+    rate = LearnedRate(0.0)
+    rate.tell(50.0, 0.0)
+    bucket, now_s, taken = 5.0, 0.0, 0
+    while now_s < 60.0:  # of the 50 a second, 30 are left
+        waited_s = max(rate.wait_s(1.0, now_s), 0.001)
+        now_s, bucket = now_s + waited_s, min(bucket + 30 * waited_s, 5.0)
+        rate.take(1.0, now_s)
+        if bucket >= 1.0:
+            bucket, taken = bucket - 1.0, taken + 1
+        else:
+            rate.refuse(1.0, now_s, now_s)
+    assert taken >= 0.9 * 30 * 60
+    assert rate.per_s == pytest.approx(30.0, rel=0.1)
+
+
+def test_an_estimate_remains_if_what_is_stated_is_about_the_same() -> None:
+    rate, estimated = LearnedRate(0.0), 0.0
+    for now_s in range(1, 20):
+        for part in range(10):
+            rate.take(1.0, now_s + part / 20)
+        rate.refuse(1.0, now_s + 0.5, now_s + 0.5)
+    estimated = rate.per_s or 0.0
+    rate.tell(estimated * 1.1, 20.0)
+    assert (rate.per_s, rate.per_s_max) == (estimated, estimated * 1.1)
+    rate.tell(estimated * 0.9, 20.0)
+    assert rate.per_s == estimated * 0.9
+    rate.tell(estimated * 5, 20.0)
+    assert rate.per_s == estimated * 5
+
+
+def test_what_a_user_sets_is_never_exceeded() -> None:
+    rate = LearnedRate(0.0, None, 20.0)
+    assert rate.wait_s(1.0, 0.0) == 0.0  # the first need not wait
+    assert 195 <= use(rate, 0, 10) <= 205
+    rate.tell(50.0, 10.0)
+    assert (rate.per_s, rate.per_s_max) == (20.0, 20.0)
+    rate.tell(5.0, 10.0)
+    assert (rate.per_s, rate.per_s_max) == (5.0, 5.0)
+    rate.tell(50.0, 10.0)
+    assert (rate.per_s, rate.per_s_max) == (20.0, 20.0)
+
+
+def test_what_was_learned_before_is_no_more_than_what_a_user_sets() -> None:
+    assert LearnedRate(0.0, 100.0, 20.0).per_s == 20.0
+    assert LearnedRate(0.0, 10.0, 20.0).per_s == 10.0
+
+
+def test_a_rate_that_is_set_holds_even_if_nothing_gets_through() -> None:
+    rate = LearnedRate(0.0, None, 20.0)
+    for number in range(100):
+        rate.take(1.0, number / 10)
+        rate.refuse(1.0, number / 10, number / 10)
+    assert rate.per_s is not None
+    assert rate.per_s <= 20.0

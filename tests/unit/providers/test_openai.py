@@ -11,6 +11,7 @@ from outcrop.errors import (
     ModelNotFound,
     ProviderError,
     Rejected,
+    StatedQuota,
     Throttled,
     TimedOut,
     Unavailable,
@@ -302,3 +303,14 @@ def test_options_are_checked(options: dict[str, Any], message: str, hint: str | 
 
 def test_there_is_no_limit_of_its_own() -> None:
     assert build(ProviderConfig("mine", "openai")).concurrency_max is None
+
+
+def test_quotas_that_the_headers_state() -> None:
+    headers = {"x-ratelimit-limit-requests": "600", "retry-after": "2"}
+    completion, _ = ask(answer(RESPONSE, headers=headers))
+    assert completion.stated_quota == StatedQuota(requests_per_s=10.0)
+    throttle = fail(answer({"error": {"message": "No."}}, 429, headers))
+    assert isinstance(throttle, Throttled)
+    assert throttle.stated_quota == StatedQuota(requests_per_s=10.0)
+    assert throttle.retry_after_s == 2.0
+    assert ask(answer(RESPONSE))[0].stated_quota is None

@@ -142,4 +142,4 @@ def unified_request(family: Family, request: ProviderRequest) -> ProviderRequest
 def raw_completion(family: Family, request: ProviderRequest, completion: Completion) -> Completion:
     """Return what answers the neutral form of a RAW `request` in the family's own form."""
     response = family.from_converse(completion.response, request.model_id)
-    return Completion(response, completion.usage, completion.latency_ms)
+    return replace(completion, response=response, text=None)
