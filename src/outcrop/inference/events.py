@@ -250,7 +250,7 @@ def emit_statement_ended(query_id: str, user: str, summary: Summary) -> None:
 def emit_call(
     query_id: str, model: str, call: NewCall, request: str | None, error: Error | None = None
 ) -> None:
-    """Log a call that has ended, if anybody listens; `request` where prompts are wanted."""
+    """Log a call that was answered, or has failed; `request` where prompts are wanted."""
     if call.status is CallStatus.ANSWERED:
         if is_logged(CallAnswered):
             emit(
@@ -268,7 +268,7 @@ def emit_call(
                     request=request,
                 )
             )
-    elif call.status is not CallStatus.CANCELED and is_logged(RowFailed):
+    elif is_logged(RowFailed):
         emit(
             RowFailed(
                 query_id=query_id,
