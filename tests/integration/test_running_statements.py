@@ -34,6 +34,10 @@ def warehouse(tmp_path: Path) -> Iterator[Warehouse]:
             },
             "settings": {"query_group": "tests"},
             "prices": dict.fromkeys(("a.priced.model", "few.requests"), PRICE),
+            "limits": {
+                "few.requests": {"requests_per_minute": 600},
+                "few.tokens": {"tokens_per_minute": 1_500},
+            },
         }
     )
     with Warehouse.open(tmp_path / "w", config=config) as warehouse:
@@ -103,6 +107,8 @@ def waits_for(session: Session, job: str) -> list[tuple[object, ...]]:
     [
         ("a.model", "wide", "max_concurrency TO 2", "outcrop.max_concurrency"),
         ("a.model", "down", "max_concurrency TO 8", "next attempt"),
+        ("few.requests", "wide", "max_concurrency TO 8", "quota of requests"),
+        ("few.tokens", "wide", "max_concurrency TO 8", "quota of tokens"),
         ("a.priced.model", "wide", "max_cost_usd TO 1.5", "budget"),
     ],
 )
