@@ -8,7 +8,7 @@ that meets it reports the same error, and none pays for it again.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import fastjsonschema
@@ -82,9 +82,8 @@ def is_cut(response: JsonObject) -> bool:
 def answer_text(response: JsonObject) -> str:
     """Return the text of a Converse response: its text blocks, without reasoning or tool use."""
     content = response.get("output", {}).get("message", {}).get("content", [])
-    return "".join(
-        block["text"] for block in content if isinstance(block, Mapping) and "text" in block
-    )
+    texts = [block["text"] for block in content if isinstance(block, dict) and "text" in block]
+    return texts[0] if len(texts) == 1 else "".join(texts)
 
 
 def _plain(value: object, datatype: DataType | None) -> str:

@@ -256,8 +256,8 @@ class Dispatcher:
         if heir is not None:
             heir.enqueue([flight])
 
-    def _put(self, outcome: Outcome) -> None:
-        """Hand an outcome to the caller's thread, together with the others of this moment.
+    def _put(self, *outcomes: Outcome) -> None:
+        """Hand outcomes to the caller's thread, together with the others of this moment.
 
         Where many are in flight that moment is a little longer: waking the other thread for each
         of them would cost both threads more than all else that is done for it.
@@ -265,7 +265,7 @@ class Dispatcher:
         if not self._outbox:
             delay_s = HAND_OVER_S if self._working > IN_FLIGHT_FEW else 0.0
             self._runtime.loop.call_later(delay_s, self._hand_over)
-        self._outbox.append(outcome)
+        self._outbox += outcomes
 
     def _hand_over(self) -> None:
         if self._outbox:
@@ -487,8 +487,14 @@ class Dispatcher:
             for (flight, _, _), call in zip(landed, calls, strict=True):
                 self._log(flight, call)
         table.land_all([flight for flight, _, _ in landed])
+        mine: list[Outcome] = []
         for flight, completion, cost_usd in landed:
-            self._release(flight, flight.waiters, completion.response, completion.usage, cost_usd)
+            response, usage = completion.response, completion.usage
+            if flight.waiters == [self]:
+                mine.append(Outcome(flight.fingerprint, response, None, False, usage))
+            else:
+                self._release(flight, flight.waiters, response, usage, cost_usd)
+        self._put(*mine)
 
     def _calls(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from outcrop.errors import Error
 from outcrop.providers.base import JsonObject, TokenUsage
@@ -23,8 +24,7 @@ class CallPolicy:
     weight: float = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one invocation: a `response`, or an `error` that is this row's alone.
 
     `error` is a ProviderError, or an InternalError where the provider's code failed. `is_reused`:

@@ -354,6 +354,8 @@ class Sender:
         """Return what a request with this usage cost, None where that is unknown."""
         if usage is None or self._channel.price is None:
             return None
+        if self._is_free:
+            return 0.0
         return self._channel.price.cost_usd(usage)
 
     def cost_max_pico(self, invocation: Invocation, request: ProviderRequest) -> int:

@@ -98,7 +98,7 @@ class Completion:
     response: JsonObject
     usage: TokenUsage | None
     latency_ms: int
-    text: bytes | None = None
+    text: bytes | None = field(default=None, compare=False)
     stated_quota: StatedQuota | None = None
 
 

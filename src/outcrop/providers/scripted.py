@@ -35,7 +35,7 @@ from outcrop.providers.base import (
     RequestType,
     TokenUsage,
 )
-from outcrop.providers.converse import output_schema_of, text_response
+from outcrop.providers.converse import output_schema_of, text_completion
 from outcrop.providers.families.base import (
     complete_raw,
     find_family,
@@ -139,13 +139,19 @@ class ScriptedProvider:
     def _answer(
         self, request: ProviderRequest, prompt: str, key: bytes, latency_ms: int = 0
     ) -> Completion:
-        rule = next((r for r in self.options.rules if r.pattern.search(prompt)), None)
+        rule = self._rule(prompt)
         fault = rule.fault if rule is not None else self._faults.choose(key)
         if fault in _ERRORS:
             raise self._error(fault)
         self.tally.paid += 1
         answer = self._write_answer(request.body, prompt, rule)
         return _complete(request.body, prompt, answer, fault, latency_ms)
+
+    def _rule(self, prompt: str) -> Rule | None:
+        for rule in self.options.rules:
+            if rule.pattern.search(prompt):
+                return rule
+        return None
 
     def _error(self, fault: str | None) -> ProviderError:
         error = _ERRORS[fault]()
@@ -215,8 +221,7 @@ def _complete(
     """Return the completion of `answer`, cut as the request's limits and `fault` say."""
     text, stop_reason = _cut(answer, body.get("inferenceConfig") or {}, fault)
     usage = TokenUsage(count_tokens(prompt), count_tokens(text))
-    response = text_response(text, stop_reason=stop_reason, usage=usage, latency_ms=latency_ms)
-    return Completion(response, usage, latency_ms)
+    return text_completion(text, stop_reason=stop_reason, usage=usage, latency_ms=latency_ms)
 
 
 def _cut(answer: str, inference_config: JsonObject, fault: str | None) -> tuple[str, str]:

@@ -24,10 +24,8 @@ _NORMAL = statistics.NormalDist()
 
 def digest(seed: int, *texts: str) -> bytes:
     """Return 16 bytes that identify `texts` under `seed`."""
-    hashed = hashlib.blake2b(str(seed).encode(), digest_size=16)
-    for text in texts:
-        hashed.update(b"\0" + text.encode("utf-8", "surrogatepass"))
-    return hashed.digest()
+    parts = [str(seed).encode(), *(text.encode("utf-8", "surrogatepass") for text in texts)]
+    return hashlib.blake2b(b"\0".join(parts), digest_size=16).digest()
 
 
 def draw(key: bytes, purpose: str) -> float:
