@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,7 +19,8 @@ Rows = list[tuple[Any, ...]]
 T = TypeVar("T")
 
 DIGITS = "(0), (1), (2), (3), (4), (5), (6), (7), (8), (9)"
-# 10,000 numbers, from which the tables are made.
+NUMBERS_MAX = 10_000
+# So many numbers, from which the tables are made.
 NUMBERS = (
     "SELECT a.d * 1000 + b.d * 100 + c.d * 10 + d.d AS n "
     "FROM digits a, digits b, digits c, digits d ORDER BY n"
@@ -62,8 +64,10 @@ def create_numbers(session: Session) -> None:
 def create_notes(session: Session, rows: int, prompt: str) -> None:
     """(Re)create the table `notes` (id, body): `prompt` is an expression of the number `n`."""
     session.execute("DROP TABLE IF EXISTS notes")
+    few = f"a.n < {math.ceil(rows / NUMBERS_MAX)}"
+    numbers = f"SELECT a.n * {NUMBERS_MAX} + b.n AS n FROM numbers a, numbers b WHERE {few}"
     session.execute(
-        f"CREATE TABLE notes AS SELECT n AS id, {prompt} AS body FROM numbers "
+        f"CREATE TABLE notes AS SELECT n AS id, {prompt} AS body FROM ({numbers}) AS counted "
         f"WHERE n < {rows} ORDER BY n"
     )
 

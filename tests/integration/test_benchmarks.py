@@ -15,6 +15,8 @@ TITLES = {
     "calls": "Calls and time of one statement",
     "limit": "Calls of LIMIT 5 above a model predicate",
     "first": "Time to the first of 10,000 rows",
+    "inprocess": "Answers a second of a provider in process",
+    "million": "Memory of a statement about 20,000 distinct prompts",
     "planning": "Planning the demo's queries",
     "local": "Tokens a second of the local model",
     "journal": "A journal of 20,000 entries",
@@ -39,7 +41,7 @@ def run(repository: Path, *names: str) -> str:
 
 
 def test_the_benchmarks_without_a_model(repository: Path) -> None:
-    run(repository, "plan", "rate", "limit", "first", "planning", "journal")
+    run(repository, "plan", "rate", "limit", "first", "planning", "journal", "inprocess", "million")
 
 
 def test_the_throughput_under_a_quota(repository: Path) -> None:
