@@ -202,6 +202,7 @@ class _Comparison:
                     raise
                 self._tally["refused"] += 1
             except Difference as difference:
+                _log.info("%s", difference)
                 differences.append(str(difference))
                 self._tally[f"differences: {difference.kind}"] += 1
             self._tally["statements"] += 1
