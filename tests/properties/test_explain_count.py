@@ -33,7 +33,7 @@ from tests.slt.script import QueryGives, Record, Script, StatementSucceeds, read
 
 SLT = Path(__file__).parent.parent / "slt"
 # Where answers are asked for again: volatile functions, calls that fail, and reuse switched off.
-ASKED_AGAIN = ("shapes_answers", "shapes_lifted", "shapes_ordering")
+ASKED_AGAIN = ("shapes_answers", "shapes_fuzzed", "shapes_lifted", "shapes_ordering")
 SHAPES = sorted(SLT.glob("shapes_*.slt"))
 WRITES = [SLT / f"{stem}.slt" for stem in ("merge", "prepared", "unload")]
 WRITING = (
