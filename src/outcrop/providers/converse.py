@@ -67,7 +67,7 @@ def text_of(response: JsonObject) -> str:
 
 def count_of(value: object) -> int:
     """Return a token count as a provider wrote it; anything but a whole number counts as 0."""
-    return value if isinstance(value, int) and not isinstance(value, bool) else 0
+    return value if type(value) is int else 0
 
 
 def usage_of(response: JsonObject) -> TokenUsage | None:

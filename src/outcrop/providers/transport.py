@@ -72,7 +72,7 @@ class Reply:
     def json(self) -> JsonObject:
         """Return the answer as a JSON object; raises Unavailable, since it was paid for."""
         try:
-            value = json.loads(self.body)
+            value = _decode(str(self.body, "utf-8").removeprefix("\ufeff"))
         except ValueError as error:
             raise _bad_answer("an answer that is not JSON", self.body) from error
         if not isinstance(value, dict):
@@ -102,6 +102,7 @@ def _bad_answer(what: str, body: bytes) -> Unavailable:
     )
 
 
+_decode = json.JSONDecoder().decode
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 
