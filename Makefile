@@ -66,6 +66,7 @@ soak: $(BIN)/.dev ## Kill processes at KILLS= random points of random workloads,
 
 docs: $(BIN)/.dev ## Write the pages of the reference that a run makes
 	@$(BIN)/python -m tests.shapes
+	@$(BIN)/python -m tests.faults
 
 coverage: $(BIN)/.dev ## Say how often the bounds of EXPLAIN (SAMPLE 50) hold, of RUNS= runs of each data set
 	@OUTCROP_SAMPLE_RUNS=$(RUNS) \

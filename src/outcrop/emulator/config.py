@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -21,6 +22,7 @@ class EmulatorConfig:
     `bursts` to the seconds' worth that their buckets hold, and `faults` names of `FAULTS` to rates;
     `NAME@MODEL` is for some models alone (`by_model.py`). Each model has its own buckets. With
     `secret_key` signatures are verified; else any is taken.
+    With `tls` it speaks HTTPS.
     `drip_s` is how long the fault `slow-drip` takes, `hang_s` how long `hang` lasts at most.
     """
 
@@ -34,6 +36,7 @@ class EmulatorConfig:
     faults: Mapping[str, float] = field(default_factory=dict)
     seed: int = 0
     secret_key: str | None = None
+    tls: ssl.SSLContext | None = None
     drip_s: float = 10.0
     hang_s: float = 3_600.0
 

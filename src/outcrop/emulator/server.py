@@ -101,13 +101,20 @@ class Emulator:
         self._runner = web.ServerRunner(server, shutdown_timeout=SHUTDOWN_S)
         await self._runner.setup()
         try:
-            site = web.TCPSite(self._runner, self.config.host, self.config.port, backlog=BACKLOG)
+            site = web.TCPSite(
+                self._runner,
+                self.config.host,
+                self.config.port,
+                ssl_context=self.config.tls,
+                backlog=BACKLOG,
+            )
             await site.start()
         except OSError:
             await self._runner.cleanup()
             raise
         host, port = self._runner.addresses[0][:2]
-        self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        scheme = "http" if self.config.tls is None else "https"
+        self.url = f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
         return self
 
     async def __aexit__(
@@ -267,7 +274,9 @@ class RunningEmulator:
         return self._started.result(STARTUP_S)[0].url
 
     def ledger(self) -> LedgerSnapshot:
-        """Return the ledger of this moment."""
+        """Return the ledger of this moment; also when it has ended."""
+        if not self._thread.is_alive():
+            return self._started.result()[0].ledger.snapshot()
         return self._call(lambda emulator: emulator.ledger.snapshot())
 
     def reset_ledger(self) -> None:
