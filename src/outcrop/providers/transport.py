@@ -32,6 +32,7 @@ from ipaddress import ip_address
 from yarl import URL
 
 from outcrop.errors import (
+    AuthFailed,
     ProviderError,
     QuotaKind,
     Rejected,
@@ -160,10 +161,10 @@ def _headers_text(headers: Mapping[str, str]) -> str:
     lines += [line for name, line in _DEFAULT_HEADERS if name not in names]
     text = "".join(lines)
     if text.count("\n") != len(lines) or text.count("\r") != len(lines):
-        raise Rejected(
+        raise AuthFailed(
             "a header of the request has a line break",
             code="InvalidHeader",
-            hint="Check the key and the `headers` of the provider.",
+            hint="Check the key, and the `headers` of the provider in outcrop.toml.",
         )
     return text
 
@@ -217,7 +218,7 @@ class Transport:
     def _open_pool(self) -> Pool:
         self._proxy = proxy_for(self.endpoint)
         if self._proxy is not None and self._proxy.scheme not in ("http", "https"):
-            raise Rejected(
+            raise Unreachable(
                 f"the proxy for {self.endpoint} is of an unknown kind: {self._proxy.scheme!r}",
                 code="ProxyUnsupported",
                 hint="Set HTTPS_PROXY to a proxy for HTTP, or NO_PROXY for the endpoint.",

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from yarl import URL
 
-from outcrop.errors import ProviderError, Rejected, TimedOut, Unavailable
+from outcrop.errors import AuthFailed, ProviderError, TimedOut, Unavailable, Unreachable
 from outcrop.providers.http import dialer, pool
 from outcrop.providers.http.dialer import Address, Resolve
 from outcrop.providers.transport import Transport
@@ -270,7 +270,7 @@ def test_headers_of_the_user_replace_those_that_are_always_sent() -> None:
 def test_a_header_with_a_line_break_is_not_sent(value: str) -> None:
     async def run() -> None:
         async with open_transport(MODELS) as transport:
-            with pytest.raises(Rejected, match="line break"):
+            with pytest.raises(AuthFailed, match="line break"):
                 await transport.post(MODELS, {"Authorization": value}, b"", 30)
 
     asyncio.run(run())
@@ -379,7 +379,7 @@ def test_a_proxy_of_an_unknown_kind(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("no_proxy", "")
         async with open_transport(URL("https://models.example")) as transport:
             error = await fail(transport)
-        assert isinstance(error, Rejected)
+        assert isinstance(error, Unreachable)
         assert error.code == "ProxyUnsupported"
 
     asyncio.run(run())
