@@ -20,7 +20,7 @@ from outcrop.errors import (
     is_fatal_for_model,
 )
 from outcrop.inference.account import Account
-from outcrop.inference.dispatcher import Common, Dispatcher, Inbox, Runtime, Stopped
+from outcrop.inference.dispatcher import Dispatcher, Inbox, Stopped
 from outcrop.inference.feed import Feed
 from outcrop.inference.flights import Flight
 from outcrop.inference.invocation import Invocation
@@ -29,6 +29,7 @@ from outcrop.inference.limiter import Wait
 from outcrop.inference.meter import Counts
 from outcrop.inference.policy import Outcome
 from outcrop.inference.records import Answer
+from outcrop.inference.runtime import Common, Runtime
 from outcrop.inference.tokens import (
     estimate_input_tokens,
     estimate_output_tokens,

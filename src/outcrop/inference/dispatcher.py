@@ -16,84 +16,31 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from queue import SimpleQueue
-from random import Random
 from typing import TypeAlias
 
-from outcrop.errors import DiskFull, Error, InternalError, ProviderError, is_fatal_for_model
+from outcrop.errors import Error, InternalError, ProviderError, is_fatal_for_model
 from outcrop.inference.account import Account
-from outcrop.inference.clock import Clock
 from outcrop.inference.events import (
-    CallAnswered,
-    JournalFailed,
-    emit,
-    emit_call,
     emit_code_failed,
-    is_logged,
 )
-from outcrop.inference.flights import Flight, FlightTable, Waiter
-from outcrop.inference.group import FailedOnce, GroupSender, Sent
+from outcrop.inference.flights import Flight
+from outcrop.inference.group import FailedOnce, GroupSender
 from outcrop.inference.invocation import Invocation
-from outcrop.inference.journal import Journal
+from outcrop.inference.landing import Landing
 from outcrop.inference.limiter import Wait
-from outcrop.inference.policy import CallPolicy, Outcome
-from outcrop.inference.prices import Price
-from outcrop.inference.records import Answer, CallStatus, NewAnswer, NewCall, Payment
-from outcrop.inference.reservation import StatementBudgets
-from outcrop.inference.sender import Channel, Sender, Tally
-from outcrop.inference.slots import Slots
-from outcrop.inference.spending import Spending
+from outcrop.inference.policy import Outcome
+from outcrop.inference.records import Answer
+from outcrop.inference.runtime import Common, Runtime
+from outcrop.inference.sender import Sender, Tally
 from outcrop.inference.waits import Waits
-from outcrop.providers.base import Completion, JsonObject, TokenUsage
-from outcrop.providers.prompt_caching import PromptCaching
 
 HAND_OVER_S = 0.005
 IN_FLIGHT_FEW = 8
 # So many groups share the slots that one is answered while another one is put on disk.
 _GROUPS_AT_ONCE = 4
-_FAILED_MAX = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Runtime:
-    """What all statements of a gateway share.
-
-    From any thread, `call` has the event loop call a function, `ask_loop` waits for what a function
-    returns there (False once the gateway is closed), and `spawn` has it run a coroutine. `channel`
-    gives the way to a model of a provider, on the event loop; `prompt_caching` says how it caches
-    prompts, and `price` what it costs. `spending` is for the event loop alone. With
-    `logs_prompts` what is logged holds requests.
-    """
-
-    loop: asyncio.AbstractEventLoop
-    journal: Journal
-    flights: FlightTable
-    spending: Spending
-    clock: Clock
-    random: Random
-    channel: Callable[[str, str], Channel]
-    prompt_caching: Callable[[str, str], PromptCaching | None]
-    price: Callable[[str, str], Price | None]
-    call: Callable[..., None]
-    ask_loop: Callable[[Callable[[], bool]], bool]
-    spawn: Callable[[Coroutine[object, object, None]], None]
-    logs_prompts: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Common:
-    """What all questions of one statement share.
-
-    `slots` are how many of its invocations may be on their way at once; `failed` are those that
-    failed, by fingerprint: they are not tried again.
-    """
-
-    policy: CallPolicy
-    budgets: StatementBudgets
-    slots: Slots
-    failed: dict[bytes, Error] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +81,7 @@ class Dispatcher:
         self._working = 0
         self._apart = 0
         self._waits = Waits()
+        self._landing = Landing(runtime, account, common.failed, self._waits, self)
         self._senders: dict[tuple[str, str], Sender] = {}
         self._groups: dict[tuple[str, str], GroupSender] = {}
         self._outbox: list[Outcome] = []
@@ -235,7 +183,7 @@ class Dispatcher:
     def share(self, fingerprint: bytes, answer: Answer) -> None:
         """Take an answer to what was asked elsewhere, or before."""
         self.account.answered_before([answer])
-        self._put(Outcome(fingerprint, answer.response, None, True, answer.usage))
+        self.put(Outcome(fingerprint, answer.response, None, True, answer.usage))
 
     def fail(self, fingerprint: bytes, error: Error) -> None:
         """Take an error: of this row, or one that makes it pointless to send any other."""
@@ -244,7 +192,7 @@ class Dispatcher:
             self.account.meter.asked(-1)  # another model is asked instead
         else:
             self.account.meter.failed()
-        self._put(Outcome(fingerprint, None, error, False, None))
+        self.put(Outcome(fingerprint, None, error, False, None))
         if is_fatal:
             self.stop(error, at_once=not self._may_move_on)
 
@@ -256,7 +204,7 @@ class Dispatcher:
         if heir is not None:
             heir.enqueue([flight])
 
-    def _put(self, *outcomes: Outcome) -> None:
+    def put(self, *outcomes: Outcome) -> None:
         """Hand outcomes to the caller's thread, together with the others of this moment.
 
         Where many are in flight that moment is a little longer: waking the other thread for each
@@ -352,8 +300,9 @@ class Dispatcher:
             return
         for failed in sent.failed:
             self._start_worker(flights[failed.place], failed)
+        price = self._senders[_model_of(flights[0])].price
         try:
-            await self._answered_together(flights, sent, started)
+            await self._landing.answered_together(flights, sent, started, price)
         finally:
             slots.release(len(flights) - len(sent.failed))
 
@@ -384,19 +333,21 @@ class Dispatcher:
             sender = self._sender(flight.invocation)
             completion = await sender.send(flight.invocation, tally, failed)
         except ProviderError as error:
-            await self._failed(flight, tally, error)
+            await self._landing.failed(flight, tally, error)
         except asyncio.CancelledError:
-            await self._canceled(flight, tally)
+            self.give_up([flight])
+            await self._landing.canceled(flight, tally)
         except Error as error:  # a budget, a package that is missing: no row's fault
             self.stop(error, at_once=False)
-            await self._canceled(flight, tally)
+            self.give_up([flight])
+            await self._landing.canceled(flight, tally)
         except Exception as error:  # noqa: BLE001 - the worker's edge; it is logged by its class
             emit_code_failed(f"provider {flight.invocation.provider!r}", error)
-            await self._failed(
+            await self._landing.failed(
                 flight, tally, InternalError(f"provider code failed: {type(error).__name__}")
             )
         else:
-            await self._answered(flight, tally, sender, completion)
+            await self._landing.answered(flight, tally, completion, sender.price)
 
     def _sender(self, invocation: Invocation) -> Sender:
         key = (invocation.provider, invocation.model_id)
@@ -417,209 +368,6 @@ class Dispatcher:
                 self._groups[key] = GroupSender(sender, sender.immediate)
         return sender
 
-    async def _answered(
-        self, flight: Flight, tally: Tally, sender: Sender, completion: Completion
-    ) -> None:
-        usage, price = tally.usage, sender.price
-        answer = NewAnswer(
-            completion.response,
-            len(flight.invocation.body),
-            price.as_of if price is not None else None,
-            self.account.statement.user,
-            self.account.statement.query_id,
-            completion.text,
-        )
-        call = self._call(flight, tally, CallStatus.ANSWERED, answer=answer)
-        if not await self._is_stored(flight, call):
-            return
-        self._log(flight, call)
-        self.account.meter.answered(completion.response)
-        waiters = self._runtime.flights.land(flight)
-        self._release(flight, waiters, completion.response, usage, tally.cost_usd)
-
-    def _release(
-        self,
-        flight: Flight,
-        waiters: Sequence[Waiter],
-        response: JsonObject,
-        usage: TokenUsage | None,
-        cost_usd: float | None,
-    ) -> None:
-        """Give an answer that is on disk to all who wait for it."""
-        fingerprint = flight.fingerprint
-        is_payer_served = False
-        for waiter in waiters:
-            if waiter is self and not is_payer_served:
-                is_payer_served = True
-                self._put(Outcome(fingerprint, response, None, False, usage))
-            else:
-                query_id = self.account.statement.query_id
-                waiter.share(fingerprint, Answer(response, usage, cost_usd, query_id))
-
-    async def _answered_together(
-        self, flights: Sequence[Flight], sent: Sent, started: Tally
-    ) -> None:
-        landed = [
-            (flight, completion, cost_usd)
-            for flight, completion, cost_usd in zip(
-                flights, sent.completions, sent.costs_usd, strict=True
-            )
-            if completion is not None
-        ]
-        if not landed:
-            return
-        calls = self._calls(landed, sent.payment, started)
-        table = self._runtime.flights
-        try:
-            with self._waits.counted(Wait.JOURNAL, len(calls)):
-                await self._runtime.journal.store_all(calls)
-        except Error as error:
-            if isinstance(error, DiskFull) and sent.payment is not None:
-                self._runtime.spending.unsaved((sent.payment,))
-            for flight, _, _ in landed:
-                for waiter in table.land(flight):
-                    waiter.stop(error)
-            return
-        if sent.payment is not None:
-            self._runtime.spending.journaled((sent.payment,))
-        self.account.meter.answered(*[completion.response for _, completion, _ in landed])
-        if is_logged(CallAnswered):
-            for (flight, _, _), call in zip(landed, calls, strict=True):
-                self._log(flight, call)
-        table.land_all([flight for flight, _, _ in landed])
-        mine: list[Outcome] = []
-        for flight, completion, cost_usd in landed:
-            response, usage = completion.response, completion.usage
-            if flight.waiters == [self]:
-                mine.append(Outcome(flight.fingerprint, response, None, False, usage))
-            else:
-                self._release(flight, flight.waiters, response, usage, cost_usd)
-        self._put(*mine)
-
-    def _calls(
-        self,
-        landed: Sequence[tuple[Flight, Completion, float | None]],
-        payment: Payment | None,
-        started: Tally,
-    ) -> list[NewCall]:
-        """Return the records of calls that were answered in one go; the first pays for all."""
-        statement, statement_id = self.account.statement, self.account.statement_id
-        provider, model_id = _model_of(landed[0][0])
-        price = self._senders[provider, model_id].price
-        priced_as_of = price.as_of if price is not None else None
-        duration_s = self._runtime.clock.monotonic() - started.started_s
-        duration_ms = round(duration_s * 1_000 / len(landed))
-        return [
-            NewCall(
-                statement_id,
-                flight.fingerprint,
-                provider,
-                model_id,
-                CallStatus.ANSWERED,
-                1,
-                0,
-                0,
-                0,
-                completion.usage,
-                cost_usd,
-                started.started_at,
-                duration_ms,
-                None,
-                None,
-                NewAnswer(
-                    completion.response,
-                    len(flight.invocation.body),
-                    priced_as_of,
-                    statement.user,
-                    statement.query_id,
-                    completion.text,
-                ),
-                () if place or payment is None else (payment,),
-            )
-            for place, (flight, completion, cost_usd) in enumerate(landed)
-        ]
-
-    async def _failed(self, flight: Flight, tally: Tally, error: Error) -> None:
-        status = CallStatus.POSSIBLY_PAID if tally.possibly_paid else CallStatus.FAILED
-        call = self._call(flight, tally, status, error=error)
-        if await self._is_stored(flight, call):
-            self._log(flight, call, error)
-            if len(self._common.failed) < _FAILED_MAX:  # before it lands: then anybody may claim it
-                self._common.failed[flight.fingerprint] = error
-            for waiter in self._runtime.flights.land(flight):
-                waiter.fail(flight.fingerprint, error)
-
-    async def _canceled(self, flight: Flight, tally: Tally) -> None:
-        """Give up a flight whose sending was ended between two attempts, or by `abandon`."""
-        self.give_up([flight])
-        if tally.attempts:
-            status = CallStatus.POSSIBLY_PAID if tally.possibly_paid else CallStatus.CANCELED
-            try:
-                await self._store(self._call(flight, tally, status))
-            except Error as error:
-                emit(JournalFailed("a canceled call", type(error).__name__, lost=1))
-
-    async def _is_stored(self, flight: Flight, call: NewCall) -> bool:
-        """Put a call on disk. Where that fails nothing is released, and all who wait stop."""
-        try:
-            await self._store(call)
-        except Error as error:
-            for waiter in self._runtime.flights.land(flight):
-                waiter.stop(error)
-            return False
-        return True
-
-    def _log(self, flight: Flight, call: NewCall, error: Error | None = None) -> None:
-        statement = self.account.statement
-        request = flight.invocation.body if self._runtime.logs_prompts else None
-        emit_call(statement.query_id, statement.model, call, request, error)
-
-    async def _store(self, call: NewCall) -> None:
-        try:
-            with self._waits.counted(Wait.JOURNAL):
-                await self._runtime.journal.store(call)
-        except DiskFull:
-            self._runtime.spending.unsaved(call.payments)
-            raise
-        if call.payments:
-            self._runtime.spending.journaled(call.payments)
-
-    def _call(
-        self,
-        flight: Flight,
-        tally: Tally,
-        status: CallStatus,
-        *,
-        answer: NewAnswer | None = None,
-        error: Error | None = None,
-    ) -> NewCall:
-        duration_s = self._runtime.clock.monotonic() - tally.started_s
-        return NewCall(
-            statement_id=self.account.statement_id,
-            fingerprint=flight.fingerprint,
-            provider=flight.invocation.provider,
-            model_id=flight.invocation.model_id,
-            status=status,
-            attempts=tally.attempts,
-            throttles=tally.throttles,
-            retries=tally.retries,
-            possibly_paid=tally.possibly_paid,
-            usage=tally.usage,
-            cost_usd=tally.cost_usd,
-            started_at=tally.started_at,
-            duration_ms=round(duration_s * 1_000),
-            error_code=_code_of(error),
-            error_message=None if error is None else error.message,
-            answer=answer,
-            payments=tuple(tally.payments),
-        )
-
 
 def _model_of(flight: Flight) -> tuple[str, str]:
     return flight.invocation.provider, flight.invocation.model_id
-
-
-def _code_of(error: Error | None) -> str | None:
-    if error is None:
-        return None
-    return error.code if isinstance(error, ProviderError) else type(error).__name__

@@ -28,7 +28,6 @@ from outcrop.errors import InternalError, QueryCanceled
 from outcrop.inference.breaker import Breaker, BreakerView
 from outcrop.inference.budget import SESSION_LIMIT, Budget, BudgetState
 from outcrop.inference.clock import Clock, SystemClock
-from outcrop.inference.dispatcher import Runtime
 from outcrop.inference.events import CallsGivenUp, QuotaLog, StatementBegun, emit
 from outcrop.inference.flights import FlightTable
 from outcrop.inference.journal import Journal
@@ -37,6 +36,7 @@ from outcrop.inference.output_limit import LENGTHS_MAX, OutputLimits
 from outcrop.inference.policy import CallPolicy, Outcome
 from outcrop.inference.prices import Price, Prices
 from outcrop.inference.records import LearnedLimits, StatementOutcome
+from outcrop.inference.runtime import Runtime
 from outcrop.inference.sender import Channel
 from outcrop.inference.spending import Spending
 from outcrop.inference.statement import RunningStatement, Statement, StatementOrigin

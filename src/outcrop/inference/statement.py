@@ -17,7 +17,6 @@ from outcrop.errors import (
 from outcrop.inference.account import Account
 from outcrop.inference.ask import Ask
 from outcrop.inference.budget import Budget, SpendAlert
-from outcrop.inference.dispatcher import Common, Runtime
 from outcrop.inference.events import (
     BudgetAlert,
     BudgetStopped,
@@ -41,6 +40,7 @@ from outcrop.inference.policy import CallPolicy, Outcome
 from outcrop.inference.prompt_cache import PromptCache, prompt_cache_of
 from outcrop.inference.records import CallStatus, NewCall, NewStatement, StatementOutcome
 from outcrop.inference.reservation import StatementBudgets
+from outcrop.inference.runtime import Common, Runtime
 from outcrop.inference.slots import Slots
 
 
