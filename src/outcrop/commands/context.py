@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -133,7 +134,7 @@ class CommandContext:
                 "session_user": self.user,
                 "current_schema": self.snapshot().search_path[0],
                 "current_database": DATABASE,
-                "version": f"PostgreSQL 8.0.2, Redshift-compatible, Outcrop {version('outcrop')}",
+                "version": _version(),
                 "pg_backend_pid": os.getpid(),
             },
         )
@@ -180,3 +181,9 @@ class CommandContext:
     def now(self) -> datetime:
         """Return the time, for records of when things were made."""
         return datetime.now(UTC)
+
+
+@functools.cache
+def _version() -> str:
+    """Return what version() gives; the package's own is looked up on disk."""
+    return f"PostgreSQL 8.0.2, Redshift-compatible, Outcrop {version('outcrop')}"

@@ -29,15 +29,18 @@ class Names:
     """
 
     taken: frozenset[str] = frozenset()
+    _tree: exp.Expr | None = None
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     @classmethod
     def beside(cls, tree: exp.Expr) -> Names:
-        """Return names that differ from every name in `tree`."""
-        return cls(frozenset(found.name.lower() for found in tree.find_all(exp.Identifier)))
+        """Return names that differ from every name in `tree`, as it is when the first is taken."""
+        return cls(_tree=tree)
 
     def fresh(self, prefix: str) -> str:
         """Return a name that no other object of the statement has."""
+        if self._tree is not None:
+            self.taken, self._tree = names_in(self._tree), None
         return next(
             name for number in self._numbers if (name := f"_{prefix}{number}") not in self.taken
         )
@@ -45,7 +48,27 @@ class Names:
 
 def blocks(query: exp.Expr) -> list[exp.Select]:
     """Return every block of `query`, inner ones before those around them."""
-    return list(query.find_all(exp.Select, bfs=False))[::-1]
+    found: list[exp.Select] = []
+    _collect_blocks(query, found)
+    return found[::-1]
+
+
+def names_in(tree: exp.Expr) -> frozenset[str]:
+    """Return every name in `tree`, in lower case."""
+    return frozenset(found.name.lower() for found in tree.find_all(exp.Identifier))
+
+
+_LEAVES = (exp.Column, exp.Identifier, exp.Literal, exp.DataType)
+
+
+def _collect_blocks(node: exp.Expr, found: list[exp.Select]) -> None:
+    """Append the blocks in `node`, as `find_all` would, which every rule would wait for longer."""
+    if isinstance(node, exp.Select):
+        found.append(node)
+    for value in node.args.values():
+        for part in value if isinstance(value, list) else (value,):
+            if isinstance(part, exp.Expr) and not isinstance(part, _LEAVES):
+                _collect_blocks(part, found)
 
 
 def conjuncts(condition: exp.Expr | None) -> list[exp.Expr]:

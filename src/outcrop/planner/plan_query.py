@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from outcrop.catalog.objects import ExternalModel
 from outcrop.planner.bind import BoundQuery
-from outcrop.planner.blocks import Names, blocks
+from outcrop.planner.blocks import Names, blocks, names_in
 from outcrop.planner.check_calls import check_calls
 from outcrop.planner.model_call import has_call
 from outcrop.planner.model_filters import predicate_tests, stored_queries
@@ -40,7 +40,7 @@ def plan_query(
     """
     query = bound.tree
     check_calls(query, models)
-    names = Names.beside(query)
+    names = Names(names_in(query))  # the rules may return another tree
     stager = Stager(models, names, history)
     is_streamed = False
     if has_call(query):

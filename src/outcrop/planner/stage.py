@@ -370,13 +370,9 @@ def _join_answers(
             for key in keys
         ]
     select.select(exp.alias_(_answer_value(call), answer, quoted=True), copy=False)
-    select.join(_table(call.ids), on=exp.and_(*matches), join_type="left", copy=False)
-    select.join(
-        _table(call.answers),
-        on=exp.EQ(this=_column("id", call.answers), expression=_column("id", call.ids)),
-        join_type="left",
-        copy=False,
-    )
+    answered = exp.EQ(this=_column("id", call.answers), expression=_column("id", call.ids))
+    for relation, condition in ((call.ids, exp.and_(*matches)), (call.answers, answered)):
+        select.append("joins", exp.Join(this=_table(relation), side="LEFT", on=condition))
 
 
 def _answer_value(call: StagedCall) -> exp.Expr:
