@@ -61,8 +61,8 @@ class Connection(asyncio.Protocol):
     ) -> Answer:
         """Send a request and return its answer; afterwards `is_usable` says whether to keep it.
 
-        Raises a WireFault. However this ends, a connection
-        that is in the middle of something is closed.
+        Raises a WireFault. However this ends, a connection that is in the middle of something is
+        closed.
         """
         self._reading = read_answer(body_bytes_max, is_tunnel=is_tunnel)
         next(self._reading)

@@ -299,6 +299,21 @@ class Tunnels:
             writer.close()
 
 
+def test_a_large_request_is_sent_whole_over_tls(certificate: Path) -> None:
+    async def run() -> None:
+        body = bytes(range(256)) * 8_192
+        async with (
+            WireServer(answer(body), tls=server_tls(certificate)) as server,
+            open_transport(server.url, certificate) as transport,
+        ):
+            for _ in range(2):
+                assert (await transport.post(server.url, {}, body, 30)).body == body
+            assert [received.body == body for received in server.received] == [True, True]
+            assert server.connections == 1
+
+    asyncio.run(run())
+
+
 def server_tls(certificate: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
