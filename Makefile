@@ -27,6 +27,7 @@ SEED ?= 0
 
 # The soak's: how often processes are killed, and how many calls are simulated. It takes SEED= as well.
 KILLS ?= 2000
+CALLS ?= 1000000
 
 # How often each data set of the sampling estimates is run.
 RUNS ?= 100
@@ -60,9 +61,9 @@ fuzz: $(BIN)/.dev ## Compare random queries with plain SQL for long; CASES= and 
 	  $(BIN)/python -m pytest tests/properties/test_planner_differential.py --timeout 0 \
 	  --log-cli-level INFO $(ARGS)
 
-soak: $(BIN)/.dev ## Kill processes at KILLS= random points of random workloads, from SEED= on
-	@OUTCROP_SOAK_KILLS=$(KILLS) OUTCROP_SOAK_SEED=$(SEED) \
-	  $(BIN)/python -m pytest tests/durability/kills --timeout 0 $(ARGS)
+soak: $(BIN)/.dev ## Kill processes at KILLS= random points, and simulate CALLS= calls, from SEED= on
+	@OUTCROP_SOAK_KILLS=$(KILLS) OUTCROP_SOAK_CALLS=$(CALLS) OUTCROP_SOAK_SEED=$(SEED) \
+	  $(BIN)/python -m pytest tests/durability/kills tests/simulation $(ARGS)
 
 docs: $(BIN)/.dev ## Write the pages of the reference that a run makes
 	@$(BIN)/python -m tests.shapes

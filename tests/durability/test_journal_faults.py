@@ -10,11 +10,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from outcrop.errors import DiskFull, JournalCorrupted
+from outcrop.inference import journal_file
 from outcrop.inference.journal import Journal
+from outcrop.inference.journal_upkeep import verify
 from outcrop.inference.records import StatementOutcome
 from tests.durability.support import ask_all, paid, pays_to
 from tests.unit.inference.support import House, ask, house, invocations, texts
@@ -70,6 +73,34 @@ def test_a_torn_last_record_costs_that_record_alone(
 ) -> None:
     tear(crashed / "journal.sqlite-wal")
     assert answered(crashed) == list(range(COMMITS - 1))
+
+
+def test_any_torn_tail_leaves_whole_commits_alone(crashed: Path, tmp_path: Path) -> None:
+    """Power fails while the log is written: it is cut anywhere, and may end in rubbish."""
+    random = Random(1)
+    wal = (crashed / "journal.sqlite-wal").read_bytes()
+    found = []
+    for number in range(60):
+        folder = tmp_path / f"torn {number}"
+        folder.mkdir()
+        shutil.copy(crashed / "journal.sqlite", folder)
+        torn = wal[: random.randrange(len(wal))] + random.randbytes(random.choice((0, 7, 5_000)))
+        (folder / "journal.sqlite-wal").write_bytes(torn)
+        left = answered(folder)
+        assert left == list(range(len(left)))
+        assert verify(folder / "journal.sqlite").problems == ()
+        found.append(len(left))
+    assert min(found) < COMMITS // 3 < max(found)
+
+
+def test_every_commit_is_synced(tmp_path: Path) -> None:
+    """FULL (2) in WAL mode: SQLite syncs the log at each commit, before it tells us of it."""
+    path = tmp_path / "journal.sqlite"
+    Journal.open(path).close()
+    connection = journal_file.connect(path)
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+    connection.close()
 
 
 def test_a_record_that_was_begun_and_not_finished_costs_nothing(crashed: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 from tests.durability.support import paid, result_of, start, wait_until
@@ -41,3 +42,16 @@ def test_two_processes_share_one_journal(tmp_path: Path) -> None:
     again = [start(tmp_path, prefix, 200, CONCURRENCY, 0.0) for prefix in ("b", "a")]
     assert [result_of(process)["reused"] for process in again] == [200, 200]
     assert len(paid(tmp_path)) == 400
+
+
+def test_two_processes_that_ask_the_same_at_once_may_both_pay_and_lose_nothing(
+    tmp_path: Path,
+) -> None:
+    """Neither knows what the other has in flight: as docs/guides/journal.md says."""
+    processes = [start(tmp_path, "same", 200, CONCURRENCY, 0.001) for _ in range(2)]
+    expected = sorted(f"answer to same {index}" for index in range(200))
+    assert [result_of(process)["answers"] for process in processes] == [expected] * 2
+    assert set(Counter(paid(tmp_path)).values()) <= {1, 2}
+    paid_before = len(paid(tmp_path))
+    assert result_of(start(tmp_path, "same", 200, CONCURRENCY, 0.0))["reused"] == 200
+    assert len(paid(tmp_path)) == paid_before

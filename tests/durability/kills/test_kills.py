@@ -48,7 +48,7 @@ def servers(tmp_path: Path) -> Iterator[Sequence[ForkServer]]:
         ]
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(600 + 3 * KILLS)
 def test_a_kill_costs_what_was_in_flight(tmp_path: Path, servers: Sequence[ForkServer]) -> None:
     seeds = SimpleQueue[int]()
     for seed in (*FAILED, *range(SEED, SEED + KILLS // KILLS_A_SEED)):
