@@ -140,7 +140,11 @@ class ScriptedProvider:
         self, request: ProviderRequest, prompt: str, key: bytes, latency_ms: int = 0
     ) -> Completion:
         rule = self._rule(prompt)
-        fault = rule.fault if rule is not None else self._faults.choose(key)
+        fault = None
+        if rule is not None:
+            fault = rule.fault
+        elif self._has_draws:
+            fault = self._faults.choose(key)
         if fault in _ERRORS:
             raise self._error(fault)
         self.tally.paid += 1
@@ -211,8 +215,9 @@ def prompt_text(body: JsonObject) -> str:
     texts = [block["text"] for block in body.get("system") or () if "text" in block]
     for message in body.get("messages") or ():
         blocks = [block["text"] for block in message["content"] if "text" in block]
-        texts += ["".join(blocks)] if blocks else []
-    return texts[0] if len(texts) == 1 else "\n".join(texts)
+        if blocks:
+            texts.append("".join(blocks))
+    return "\n".join(texts)
 
 
 def _complete(
