@@ -134,7 +134,7 @@ class Stager:
         for cte in list(with_.expressions):
             relation = self.names.fresh("r")
             if with_.recursive:
-                body: exp.Query = exp.select("*").from_(_table(cte.alias))
+                body: exp.Query = exp.select("*").from_(_table(cte.alias), copy=False)
                 body.set("with_", with_.copy())
             else:
                 body = self.stage(cte.this.copy())
@@ -213,12 +213,16 @@ class Stager:
         rows = exp.select(
             *(exp.alias_(_column(name, alias), name, quoted=True) for name in names),
             exp.alias_(_row_number(limited.order), row, quoted=True),
-        ).from_(exp.Subquery(this=self.stage(base.this.copy()), alias=base.args["alias"].copy()))
+        ).from_(
+            exp.Subquery(this=self.stage(base.this.copy()), alias=base.args["alias"].copy()),
+            copy=False,
+        )
         self.stages.append(Materialize(source, rows))
-        taken = exp.select(*(exp.column(name, quoted=True) for name in names)).from_(_table(batch))
-        base.set("this", taken.order_by(exp.column(row, quoted=True)))
+        taken = exp.select(*(exp.column(name, quoted=True) for name in names))
+        taken.from_(_table(batch), copy=False)
+        base.set("this", taken.order_by(exp.column(row, quoted=True), copy=False))
         body = limited.block.copy()
-        result = exp.select().from_(_table(filled))
+        result = exp.select().from_(_table(filled), copy=False)
         for projection in body.expressions:
             name = self.names.fresh("c")  # the block's own names may repeat
             column = exp.alias_(_column(name, filled), projection.alias_or_name, quoted=True)
@@ -272,7 +276,8 @@ class Stager:
         relation = self.names.fresh("r")
         row = self.names.fresh("n")
         stored: list[exp.Expr] = []
-        result = exp.select().from_(exp.alias_(_table(relation), alias, table=True, quoted=True))
+        source_alias = exp.TableAlias(this=exp.to_identifier(alias, quoted=True))
+        result = exp.select().from_(_table(relation, source_alias), copy=False)
         calls: list[StagedCall] = []
         for projection in block.expressions:
             name = projection.alias_or_name
@@ -290,8 +295,8 @@ class Stager:
         rows = exp.Select(expressions=stored)
         rows.set("from_", exp.From(this=source.copy()))
         follows = None if order else self._followed(source.this)
-        if follows not in self._asked:
-            follows = None
+        if follows not in self._asked or any(part.find(exp.Query) for part in stored):
+            follows = None  # a subquery needs every answer of what it reads
         self.stages += [
             Materialize(relation, rows, follows),
             Infer(relation, row, tuple(calls)),
@@ -338,17 +343,18 @@ def _distinct(
     relation: str, row_name: str, keys: tuple[str, ...], volatility: Volatility
 ) -> exp.Query:
     """Return the query for the argument tuples to ask about, in the order of their first rows."""
-    first = exp.column(keys[0], quoted=True)
     columns = [exp.column(key, quoted=True) for key in keys]
-    row = exp.column(row_name, quoted=True)
-    if volatility is Volatility.VOLATILE:
-        query = exp.select(exp.alias_(row, "id"), *columns)
-    else:
-        query = exp.select(exp.alias_(exp.Min(this=row), "id"), *columns).group_by(*columns)
+    row: exp.Expr = exp.column(row_name, quoted=True)
+    query = exp.Select()
+    if volatility is not Volatility.VOLATILE:
+        row = exp.Min(this=row)
+        query.group_by(*(column.copy() for column in columns), copy=False)
+    is_asked = exp.not_(exp.Is(this=columns[0].copy(), expression=exp.null()), copy=False)
     return (
-        query.from_(_table(relation))
-        .where(exp.not_(exp.Is(this=first, expression=exp.null())))
-        .order_by(exp.column("id"))
+        query.select(exp.alias_(row, "id", copy=False), *columns, copy=False)
+        .from_(_table(relation), copy=False)
+        .where(is_asked, copy=False)
+        .order_by(exp.column("id"), copy=False)
     )
 
 
@@ -428,9 +434,9 @@ def _row_number(order: tuple[exp.Ordered, ...] = ()) -> exp.Expr:
     return window
 
 
-def _table(name: str) -> exp.Table:
+def _table(name: str, alias: exp.TableAlias | None = None) -> exp.Table:
     """Return a temporary relation; `exp.to_table` would parse its name, which takes longer."""
-    return exp.Table(this=exp.to_identifier(name))
+    return exp.Table(this=exp.to_identifier(name), alias=alias)
 
 
 def _column(name: str, table: str) -> exp.Column:

@@ -60,6 +60,13 @@ def test_independent_calls_are_one_stage_and_dependent_ones_follow() -> None:
     assert _kinds(plan("SELECT f(f(p)) FROM t")) == [Materialize, Infer, Materialize, Infer]
 
 
+def test_what_waits_for_a_subquery_takes_no_rows_one_by_one() -> None:
+    guard = "other.g(q) IN (SELECT f(b) FROM u)"
+    stages = plan(f"SELECT CASE WHEN {guard} THEN f(p) END FROM t").stages
+    guarded = [s for s in stages if isinstance(s, Materialize) and s.query.find(exp.In)]
+    assert [stage.follows for stage in guarded] == [None]
+
+
 def test_equal_calls_are_one() -> None:
     assert len(list(plan("SELECT f(p), upper(f(p)) FROM t WHERE f(p) > ''").calls())) == 1
 
