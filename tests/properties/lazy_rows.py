@@ -241,6 +241,44 @@ class Expressions:
         return None if None in parts else operator(*parts)
 
 
+def evaluated_queries(
+    node: exp.Expr, row: Row, expressions: Expressions, is_known: Callable[[exp.Expr], bool]
+) -> Iterator[exp.Expr]:
+    """Yield the subqueries in `node` that are evaluated for a row, as far as that `is_known`."""
+
+    def within(part: exp.Expr | None) -> Iterator[exp.Expr]:
+        if part is not None:
+            yield from evaluated_queries(part, row, expressions, is_known)
+
+    match node:
+        case exp.Select():
+            yield node
+        case exp.Case():
+            for branch in node.args["ifs"]:
+                is_decided = is_known(branch.this)
+                if is_decided and not expressions.is_true(branch.this, row):
+                    continue
+                yield from within(branch.this)
+                yield from within(branch.args["true"])
+                if is_decided:
+                    return
+            yield from within(node.args.get("default"))
+        case exp.And() | exp.Or():
+            decisive = isinstance(node, exp.Or)
+            sides = (node.left, node.right)
+            if not any(is_known(s) and expressions.value(s, row) is decisive for s in sides):
+                for side in sides:
+                    yield from within(side)
+        case exp.Coalesce():
+            for part in (node.this, *node.expressions):
+                yield from within(part)
+                if is_known(part) and expressions.value(part, row) is not None:
+                    return
+        case _:
+            for child in node.iter_expressions():
+                yield from within(child)
+
+
 def _like(text: str, pattern: str) -> bool:
     parts = {"%": ".*", "_": "."}
     regex = "".join(parts.get(character, re.escape(character)) for character in pattern)

@@ -24,7 +24,16 @@ from sqlglot import exp, parse_one
 
 from tests.properties.asking import Asking, Condition, Demand
 from tests.properties.computed_values import ComputedValues, Ordered, settle_computed
-from tests.properties.lazy_rows import NULL, Expressions, Lazy, Name, Row, conjuncts, own_nodes
+from tests.properties.lazy_rows import (
+    NULL,
+    Expressions,
+    Lazy,
+    Name,
+    Row,
+    conjuncts,
+    evaluated_queries,
+    own_nodes,
+)
 from tests.properties.relations import (
     Filter,
     Relation,
@@ -34,6 +43,7 @@ from tests.properties.relations import (
     renamed_filters,
 )
 from tests.properties.sql_clauses import (
+    AGGREGATES,
     clauses,
     columns_read,
     group_keys,
@@ -262,19 +272,41 @@ class Evaluation:
     def _answer_correlated_subqueries(self, block: exp.Select, rows: Iterable[Row]) -> None:
         """Answer what subqueries ask for each row, before the model predicates of the block.
 
-        Where it takes a model to know the rows of the block, a subquery may be asked for all that
-        it reads.
+        A row that needs no model to keep it from a subquery does not ask for it. Where it takes a
+        model to know the rows of the block, a subquery may be asked for all that it reads.
         """
-        for query in block.find_all(exp.Select):
-            if query.find_ancestor(exp.Select) is not block or not is_correlated(query):
-                continue
-            is_known = not any(self._reads_model(source) for source in sources_of(block))
-            asked = query if is_known else without_correlation(query)
-            for row in rows if is_known else [Row({})]:
-                relation = self._subquery(asked, row, is_existence=is_existence(query))
-                for found, values in zip(relation.rows, relation.values, strict=True):
-                    if found.exists() and not is_existence(query):
-                        values[0].get()
+        queries = [
+            query
+            for query in block.find_all(exp.Select)
+            if query.find_ancestor(exp.Select) is block and is_correlated(query)
+        ]
+        if queries and any(self._reads_model(source) for source in sources_of(block)):
+            for query in queries:
+                self._answer(query, without_correlation(query), Row({}))
+            return
+        parts = [*conjuncts(block.args.get("where")), *parts_above(block)] if queries else []
+        for row in rows:
+            reached = {id(q) for part in parts for q in self._reached(part, row)}
+            for query in queries:
+                if id(query) in reached:
+                    self._answer(query, query, row)
+
+    def _answer(self, query: exp.Expr, asked: exp.Expr, row: Row) -> None:
+        """Answer what a subquery asks for a row, in the form `asked`."""
+        relation = self._subquery(asked, row, is_existence=is_existence(query))
+        for found, values in zip(relation.rows, relation.values, strict=True):
+            if found.exists() and not is_existence(query):
+                values[0].get()
+
+    def _reached(self, part: exp.Expr, row: Row) -> list[exp.Expr]:
+        """Return the subqueries in `part` that what is known of a row does not keep it from."""
+
+        def is_known(node: exp.Expr) -> bool:
+            return node.find(exp.Query, exp.Window, *AGGREGATES) is None and not self._needs_model(
+                node
+            )
+
+        return list(evaluated_queries(part, row, self._expressions, is_known))
 
     def _filtered(
         self,

@@ -91,6 +91,11 @@ SELECT t.i FROM t WHERE t.p IN (SELECT u.b FROM u WHERE f(u.b) = 'x' AND (EXISTS
 FROM t WHERE NOT COALESCE(t.i = 7, FALSE) AND u.b = t.p) OR u.b IS NULL OR EXISTS(SELECT 1 AS one
 FROM t WHERE NOT COALESCE(t.i = 7, FALSE) AND t.p IS NULL))) OR t.i = 7;
 
+-- Where only answers are compared, nothing is asked if there is no row.
+SELECT t.i FROM t WHERE t.i > 3 AND EXISTS (SELECT 1 FROM u WHERE g(u.b) = f(t.p));
+SELECT t.i FROM t LEFT JOIN (SELECT DISTINCT g(u.b) AS _k2 FROM u WHERE EXISTS(SELECT 1 AS one FROM t
+WHERE t.i > 3)) AS _s1 ON _s1._k2 = f(t.p) WHERE t.i > 3 AND NOT _s1._k2 IS NULL;
+
 -- In a branch: only rows that take it want an answer, and are asked about what is compared.
 SELECT CASE WHEN t.i > 3 THEN EXISTS (SELECT 1 FROM u WHERE u.i = t.i AND g(u.b) = f(t.p)) END AS c FROM t;
 SELECT CASE WHEN t.i > 3 THEN NOT _s1._k2 IS NULL END AS c FROM t LEFT JOIN (SELECT DISTINCT u.i AS _k2,

@@ -269,8 +269,10 @@ def _wanted(found: _Correlation, names: Names, *, with_nulls: bool = False) -> l
         for inner, outer in found.keys
         if not any(has_call(side) or has_random(side) for side in (inner, outer))
     ]
-    if not matches or has_call(around) or has_random(around):
+    if has_call(around) or has_random(around):
         return []
+    if not matches and not found.is_correlated:
+        return []  # whether there are rows at all, `guard_subqueries` sees to
     cheap = [
         part.copy()
         for part in (*conjuncts(found.block.args.get("where")), *found.guards)
