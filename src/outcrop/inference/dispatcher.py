@@ -21,7 +21,14 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import TypeAlias
 
-from outcrop.errors import Error, InternalError, ProviderError, is_fatal_for_model
+from outcrop.errors import (
+    Error,
+    InternalError,
+    ModelUnreachable,
+    ProviderError,
+    Unreachable,
+    is_fatal_for_model,
+)
 from outcrop.inference.account import Account
 from outcrop.inference.events import (
     emit_code_failed,
@@ -338,6 +345,9 @@ class Dispatcher:
             self.give_up([flight])
             await self._landing.canceled(flight, tally)
         except Error as error:  # a budget, a package that is missing: no row's fault
+            if (own := self._own_error(error)) is not None:
+                await self._landing.failed(flight, tally, own)
+                return
             self.stop(error, at_once=False)
             self.give_up([flight])
             await self._landing.canceled(flight, tally)
@@ -348,6 +358,17 @@ class Dispatcher:
             )
         else:
             await self._landing.answered(flight, tally, completion, sender.price)
+
+    def _own_error(self, error: Error) -> ProviderError | None:
+        """Return what a flight itself has met, where that is to be its error.
+
+        That is so where nothing is left that was not sent yet: the last rows may all be such as the
+        model cannot answer, and to stop would spare nobody anything.
+        """
+        own = error.__cause__ if isinstance(error, ModelUnreachable) else None
+        if self._queue or self._may_move_on or isinstance(own, Unreachable):
+            return None
+        return own if isinstance(own, ProviderError) else None
 
     def _sender(self, invocation: Invocation) -> Sender:
         key = (invocation.provider, invocation.model_id)

@@ -85,12 +85,18 @@ class GroupSender:
         sender.meter.sending(len(requests), is_first=True)
         completions: list[Completion | None] = []
         failed: list[FailedOnce] = []
+        signs_of_life = sender.signs_of_life
         for place, request in enumerate(requests):
             try:
                 completions.append(self._provider.complete_now(request))
             except Exception as error:  # noqa: BLE001  # raised again where it goes on alone
                 completions.append(None)
-                tally = Tally(started.started_at, started.started_s, attempts=1)
+                tally = Tally(
+                    started.started_at,
+                    started.started_s,
+                    attempts=1,
+                    signs_of_life=signs_of_life,
+                )
                 failed.append(FailedOnce(place, error, tally))
                 parts = (
                     reservation.split(demand.costs_pico[place]),

@@ -61,6 +61,7 @@ class Tally:
     """What the sending of one invocation took.
 
     `usage` and `cost_usd` are of all its answers: also of one that was cut, and asked for again.
+    `signs_of_life` is how many its breaker had counted when it was first sent.
     """
 
     started_at: float
@@ -69,6 +70,7 @@ class Tally:
     throttles: int = 0
     retries: int = 0
     possibly_paid: int = 0
+    signs_of_life: int | None = None
     usage: TokenUsage | None = None
     cost_usd: float | None = None
     payments: list[Payment] = field(default_factory=list)
@@ -169,10 +171,12 @@ class Sender:
         cost_max_pico = self.cost_max_pico(invocation, request)
         tokens = self.tokens_max(invocation, request)
         backoff: Backoff | None = None
+        met: ProviderError | None = None
         breaker = self._channel.breaker
-        signs_of_life = breaker.signs_of_life
+        if tally.signs_of_life is None:
+            tally.signs_of_life = breaker.signs_of_life
         while True:
-            is_probe = failed is None and not breaker.is_clear and await self._pass_breaker()
+            is_probe = failed is None and not breaker.is_clear and await self._pass_breaker(met)
             try:
                 if failed is not None:
                     first, failed = failed, None
@@ -186,8 +190,8 @@ class Sender:
                 breaker.heard()
                 return completion
             except ProviderError as error:
-                now_s = self._clock.monotonic()
-                row = SentRow(invocation.fingerprint, tally.started_s, signs_of_life)
+                met, now_s = error, self._clock.monotonic()
+                row = SentRow(invocation.fingerprint, tally.started_s, tally.signs_of_life)
                 self._tell_breaker(error, row, now_s, was_probe=is_probe)
                 if backoff is None:
                     backoff = Backoff(self._retry_policy, self._random, tally.started_s)
@@ -216,10 +220,10 @@ class Sender:
         """Return what a request reserves of the provider's quota of tokens, about."""
         return len(invocation.body) / CHARS_PER_TOKEN + (output_tokens_max(request.body) or 0)
 
-    async def _pass_breaker(self) -> bool:
+    async def _pass_breaker(self, met: ProviderError | None) -> bool:
         """Wait until a request may go to the endpoint, and say whether it is the probe.
 
-        Raises ModelUnreachable where none may.
+        Raises ModelUnreachable where none may, from what the invocation itself has `met` before.
         """
         breaker = self._channel.breaker
         while True:
@@ -230,7 +234,7 @@ class Sender:
                 case Admission.PROBE:
                     return True
                 case Admission.REFUSE:
-                    raise breaker.to_error(now_s, self._clock.wall())
+                    raise breaker.to_error(now_s, self._clock.wall()) from met
             await self._waits.wait(self._clock.sleep(PROBE_PAUSE_S), Wait.PROBE)
 
     def _tell_breaker(
@@ -291,6 +295,11 @@ class Sender:
         self.meter.paid(completion.usage, cost_usd)
         tally.paid(completion.usage, cost_usd)
         return completion
+
+    @property
+    def signs_of_life(self) -> int:
+        """How many its breaker has counted."""
+        return self._channel.breaker.signs_of_life
 
     def heard(self) -> None:
         """The model has answered what was sent by a group."""

@@ -276,6 +276,7 @@ class Transport:
                     f"{self.endpoint} did not answer within {timeout_s:g} s",
                     code="RequestTimeout",
                     possibly_paid=error.is_sent,
+                    hint="Where its answers take longer, raise outcrop.request_timeout.",
                 )
             case ConnectionLost():
                 return Unavailable(

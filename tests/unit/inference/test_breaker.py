@@ -269,3 +269,33 @@ def test_rows_of_which_some_always_fail_are_all_tried(tmp_path: Path) -> None:
         assert len(texts(outcomes)) == 700
         failed = [call for call in home.journal.calls() if call.status is CallStatus.FAILED]
         assert len(failed) == 300
+
+
+def test_the_last_rows_may_all_be_such_as_the_model_cannot_answer(tmp_path: Path) -> None:
+    bad = {f"prompt {number}" for number in range(90, 100)}
+
+    async def behavior(prompt: str) -> None:
+        await asyncio.sleep(0)
+        if prompt in bad:
+            raise BROKEN
+
+    with house(tmp_path, behavior, clock=EagerClock()) as home:
+        outcomes = ask(home.statement(max_concurrency=64), invocations(100))
+        assert len(texts(outcomes)) == 90
+        assert {outcome.error for outcome in outcomes if outcome.error} == {BROKEN}
+
+
+def test_a_service_that_breaks_for_good_stops_a_large_statement(tmp_path: Path) -> None:
+    clock = EagerClock()
+    broken_after = [300]
+
+    async def behavior(prompt: str) -> None:
+        await asyncio.sleep(0)
+        broken_after[0] -= 1
+        if broken_after[0] < 0:
+            raise BROKEN
+
+    with house(tmp_path, behavior, clock=clock) as home:
+        with pytest.raises(ModelUnreachable, match="300 answers are kept, 9,700 invocations"):
+            ask(home.statement(max_concurrency=64), invocations(10_000))
+        assert clock.now_s < 60

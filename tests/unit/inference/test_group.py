@@ -198,3 +198,14 @@ def test_a_group_has_no_more_than_a_share_of_the_slots(tmp_path: Path, limit: in
     provider = InProcessProvider()
     with house(tmp_path, provider=provider) as home:
         assert len(ask(home, 300, max_concurrency=limit)) == 300
+
+
+def test_rows_that_fail_beside_others_of_their_group_are_no_evidence_against_the_endpoint(
+    tmp_path: Path,
+) -> None:
+    bad = {f"prompt {number}" for number in range(190, 200)}
+    provider = InProcessProvider(fault=lambda p: Unavailable("broken") if p in bad else None)
+    with house(tmp_path, provider=provider, clock=EagerClock()) as home:
+        outcomes = ask(home, 200)
+        assert sum(outcome.error is None for outcome in outcomes) == 190
+        assert statuses(home.journal) == {CallStatus.ANSWERED: 190, CallStatus.FAILED: 10}
