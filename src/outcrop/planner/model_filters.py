@@ -49,7 +49,7 @@ def _counting(block: exp.Select, conditions: Sequence[exp.Expr]) -> exp.Select:
     one = exp.Literal.number(1)
     passed = [exp.Case(ifs=[exp.If(this=c.copy(), true=one.copy())]) for c in conditions]
     counted = exp.select(exp.Count(this=exp.Star()), *(exp.Count(this=case) for case in passed))
-    return counted.from_(block.args["from_"].this.copy())
+    return counted.from_(block.args["from_"].this.copy(), copy=False)
 
 
 def stored_queries(stages: Iterable[Stage]) -> Iterator[exp.Query]:
