@@ -145,6 +145,9 @@ UNCHANGED;
 SELECT u.b FROM u LEFT JOIN (SELECT i, f('a') AS y FROM t) AS s ON u.i = s.i AND s.y = 'x';
 UNCHANGED;
 
+SELECT u.b FROM u LEFT JOIN (SELECT i, p || f('a') AS y FROM t) AS s ON u.i = s.i AND s.y = 'x';
+UNCHANGED;
+
 -- Nor a predicate where the join waits for an answer of the same subquery.
 SELECT u.b FROM u LEFT JOIN (SELECT g(p) AS x FROM t WHERE f(q) = 'x') AS s ON u.b = s.x;
 UNCHANGED;

@@ -149,7 +149,7 @@ def _is_answered_once(value: exp.Expr, source: exp.Subquery, readers: Sequence[e
     """
     joins = [reader.find_ancestor(exp.Join, exp.Query) for reader in readers]
     outer = [join for join in joins if isinstance(join, exp.Join) and join.side]
-    if outer and value.find(exp.Column) is None:
+    if outer and any(call.find(exp.Column) is None for call in calls_in_scope(value)):
         return False
     if not outer or all(join is outer[0] for join in joins):
         return True
