@@ -96,6 +96,24 @@ def test_ten_calls_of_a_tenth_fit_into_one_dollar(spending: OpenSpending) -> Non
     assert [r is not None for r in reservations] == [True] * 10 + [False]
 
 
+def test_a_group_of_requests_fits_whole_or_not_at_all(spending: OpenSpending) -> None:
+    budgets = own(spending(), 1.0, max_calls=5)
+    assert budgets.try_reserve(pico_of(1.1), 4) is None
+    assert budgets.try_reserve(pico_of(0.5), 6) is None
+    group = budgets.try_reserve(pico_of(0.5), 5)
+    assert group is not None
+    assert budgets.try_reserve(0) is None  # no call is left
+    group.split(pico_of(0.1)).release()
+    group.split(pico_of(0.1)).settle(pico_of(0.2))
+    payment = group.settle(pico_of(0.15))
+    assert payment is not None
+    assert payment.cost_pico == pico_of(0.15)
+    [budget, _] = budgets.budgets
+    assert (budget.spent_pico, budget.reserved_pico) == (pico_of(0.35), 0)
+    assert budgets.try_reserve(pico_of(0.65)) is not None  # four were paid
+    assert budgets.try_reserve(0) is None
+
+
 def test_what_a_request_did_not_use_is_free_again(spending: OpenSpending) -> None:
     async def scenario() -> float:
         budgets = own(spending(), 1.0)

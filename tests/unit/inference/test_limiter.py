@@ -40,6 +40,34 @@ def test_a_storm_of_throttles_from_one_window_halves_once() -> None:
     assert limiter.in_flight == 0
 
 
+def test_a_group_of_requests_is_sent_whole_or_not_at_all() -> None:
+    limiter = limiter_of(VirtualClock(), 16)
+    assert limiter.try_acquire(requests=17) is None
+    group = limiter.try_acquire(requests=12)
+    assert group is not None
+    assert (limiter.in_flight, limiter.room) == (12, 4)
+    assert limiter.try_acquire(requests=5) is None
+    group.succeeded()
+    assert (limiter.in_flight, limiter.window) == (0, 16)  # it was not full
+    group = limiter.try_acquire(requests=16)
+    assert group is not None
+    group.succeeded()
+    assert limiter.window == 24
+
+
+def test_requests_of_a_group_that_end_in_other_ways_are_split_off() -> None:
+    clock = VirtualClock()
+    limiter = limiter_of(clock, 16, LearnedLimits(None, 1_000.0))
+    clock.now_s = 1.0  # the bucket of tokens has something in it
+    group = limiter.try_acquire(tokens=100.0, requests=10)
+    assert group is not None
+    group.split(10.0).failed()
+    group.split(10.0).throttled()
+    assert (limiter.in_flight, limiter.window) == (8, 8)
+    group.succeeded(80.0)
+    assert (limiter.in_flight, limiter.window) == (0, 9)  # what was left of it was full
+
+
 def test_the_rate_is_learned_per_kind_of_quota() -> None:
     for quota, learned in (
         (None, (True, False)),
