@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -244,5 +245,6 @@ def _text_of(answer: NewAnswer | None) -> bytes | None:
     return None if answer is None else journal_file.encode(answer.response, answer.text)
 
 
+@lru_cache(maxsize=8)  # most chunks are of one size
 def _numbered(count: int) -> str:
     return ", ".join(f"?{index}" for index in range(1, count + 1))
