@@ -237,6 +237,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         future.set_result(func(*args))
         return future
 
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """A callback has failed, which is a bug whatever it was."""
+        self._scheduler.fail(context.get("exception") or AssertionError(context["message"]))
+
     def drop_all(self) -> None:
         """Forget all that was to run. What coroutines do as they are closed changes nothing."""
         dropped: set[asyncio.Task[Any]] = set()

@@ -209,8 +209,6 @@ class World:
         is_calm = all(not one.faults and not one.outages and one.capacity is None for one in asked)
         if job.is_disturbed or job.runs > 1 or prompts > SMALL or not is_calm:
             return 0.0
-        if self._shares_prompts(job):  # then it waits for whoever asked them first
-            return 0.0
         rounds = math.ceil(prompts / job.plan.policy.max_concurrency)
         turns = 2 * prompts * len(self.jobs)
         expected_s = sum(
@@ -218,15 +216,6 @@ class World:
             for one in asked
         )
         return max(job.took_s[0] - expected_s, 0.0)
-
-    def _shares_prompts(self, job: Job) -> bool:
-        others = [other for other in self.jobs if other is not job]
-        return any(
-            mine.model_id == theirs.model_id and not set(theirs.prompts).isdisjoint(mine.prompts)
-            for mine in job.plan.questions
-            for other in others
-            for theirs in other.plan.questions
-        )
 
 
 class _Clock:

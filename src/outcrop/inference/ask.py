@@ -136,6 +136,8 @@ class Ask:
         """Yield the answers that the journal has, and have the others sent."""
         self._taken.add(chunk)
         own = self._runtime.flights.claim(chunk, self.dispatcher)
+        if len(own) < len(chunk):
+            self._runtime.call(self._join, chunk)
         self._unanswered += len(chunk)
         self._account.meter.asked(len(chunk))
         try:
@@ -166,6 +168,10 @@ class Ask:
             return self._runtime.journal.lookup(fingerprints, query_id=query_id)
         finally:
             self._is_looking_up = False
+
+    def _join(self, chunk: Sequence[Invocation]) -> None:
+        """Send what others have asked for as well, if there is a slot for it here first."""
+        self.dispatcher.offer(self._runtime.flights.find(chunk))
 
     def _send(self, missing: Sequence[Flight], reused: Sequence[tuple[Flight, Answer]]) -> None:
         self.dispatcher.enqueue(missing)

@@ -126,6 +126,22 @@ class Dispatcher:
             return
         if self._common.failed:
             flights = self._without_failed(flights)
+        for flight in flights:
+            flight.is_open = True
+            if len(flight.waiters) > 1:
+                for waiter in flight.waiters:
+                    if waiter is not self:
+                        waiter.offer([flight])
+        self._add(flights)
+
+    def offer(self, flights: Sequence[Flight]) -> None:
+        """Send these, which others wait for as well, unless one of them does so first."""
+        if not self.is_stopped:
+            failed = self._common.failed
+            self._add([one for one in flights if one.is_open and one.fingerprint not in failed])
+
+    def _add(self, flights: Sequence[Flight]) -> None:
+        """Put flights into the queue, and see to it that there are workers for them."""
         self._queue.extend(flights)
         group_max = self._group_max()
         workers_max = self._policy.max_concurrency if group_max == 1 else _GROUPS_AT_ONCE
@@ -155,6 +171,7 @@ class Dispatcher:
     def give_up(self, flights: Sequence[Flight]) -> None:
         """Leave flights unsent; whoever else waits for one sends it instead."""
         for flight in flights:
+            flight.is_open = False
             heir = self._runtime.flights.give_up(flight)
             if heir is not None:
                 heir.enqueue([flight])
@@ -171,7 +188,7 @@ class Dispatcher:
         if at_once:
             self._hand_over()
             self._inbox.put(Stopped(error))
-        unsent = list(self._queue)
+        unsent = [flight for flight in dict.fromkeys(self._queue) if flight.is_open]
         self._queue.clear()
         self.give_up(unsent)
         self._waits.end_all()
@@ -284,7 +301,10 @@ class Dispatcher:
         while queue and len(taken) < most:
             if taken and _model_of(queue[0]) != _model_of(taken[0]):
                 break
-            taken.append(queue.popleft())
+            flight = queue.popleft()
+            if flight.is_open:  # else another one who waits for it was first
+                flight.is_open = False
+                taken.append(flight)
         return taken
 
     async def _fly_together(self, flights: Sequence[Flight]) -> None:

@@ -4,7 +4,10 @@ Whoever asks **claims** an invocation first and looks into the journal second; a
 table only after its answer is on disk. So of two who ask, the second either finds the flight in
 the table and waits for it, or finds its answer in the journal. There is no moment between.
 
-A flight that its owner gives up before it was sent goes to the next who waits for it.
+A flight that was looked up, and is not sent yet, is open: it stands in the queue of everybody who
+waits for it, and whoever has a slot first sends it, and pays. So a question of one row does not
+wait for a slow statement that asked the same before, and has many others to send first. A flight
+that is given up before it was sent goes to the next who waits for it.
 """
 
 from __future__ import annotations
@@ -35,6 +38,10 @@ class Waiter(Protocol):
         """Send these, which are now its own."""
         ...
 
+    def offer(self, flights: Sequence[Flight]) -> None:
+        """Send these, which others wait for as well, unless one of them does so first."""
+        ...
+
     def share(self, fingerprint: bytes, answer: Answer) -> None:
         """Take an answer to what was asked elsewhere, or before."""
         ...
@@ -49,13 +56,17 @@ class Waiter(Protocol):
 
 
 class Flight:
-    """An invocation on its way, and who waits for it. The first to wait pays for it."""
+    """An invocation on its way, and who waits for it.
 
-    __slots__ = ("fingerprint", "invocation", "waiters")
+    `is_open`, which is for the event loop alone: anybody who waits for it may send it now.
+    """
+
+    __slots__ = ("fingerprint", "invocation", "is_open", "waiters")
 
     def __init__(self, invocation: Invocation, fingerprint: bytes, waiter: Waiter) -> None:
         self.invocation = invocation
         self.fingerprint = fingerprint
+        self.is_open = False
         self.waiters: list[Waiter] = [waiter]
 
 
@@ -82,6 +93,12 @@ class FlightTable:
                 else:
                     flight.waiters.append(waiter)
         return own
+
+    def find(self, invocations: Iterable[Invocation]) -> list[Flight]:
+        """Return the flights there are of invocations."""
+        with self._lock:
+            found = [self._flights.get(invocation.fingerprint) for invocation in invocations]
+        return [flight for flight in found if flight is not None]
 
     def land_unshared(self, flights: Iterable[Flight]) -> list[Flight]:
         """Remove the flights for which one alone waits; return the others, which stay."""

@@ -203,6 +203,27 @@ def test_equal_invocations_in_flight_of_two_statements_are_sent_once(tmp_path: P
         assert len(second.outcomes) == 5
 
 
+def test_a_question_does_not_wait_for_a_slow_statement_that_asked_the_same_before(
+    tmp_path: Path,
+) -> None:
+    gate = Gate()
+
+    async def hold_the_first(prompt: str) -> None:
+        if prompt == "prompt 0":
+            await gate(prompt)
+
+    with house(tmp_path, hold_the_first) as home:
+        slow, quick = home.statement(max_concurrency=1), home.statement()
+        first = Background(slow, invocations(6))
+        gate.wait_for(1)
+        assert texts(ask(quick, [invocation("prompt 5")])) == {"answer to prompt 5"}
+        assert home.provider.requests == ["prompt 0", "prompt 5"]
+        gate.open()
+        first.join()
+        assert len(home.provider.requests) == len(first.outcomes) == 6
+        assert (slow.finish().calls, quick.finish().calls) == (5, 1)
+
+
 def test_a_canceled_statement_leaves_its_flights_to_those_who_wait(tmp_path: Path) -> None:
     gate = Gate()
     with house(tmp_path, gate, concurrency_max=2) as home:
