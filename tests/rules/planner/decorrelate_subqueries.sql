@@ -91,6 +91,12 @@ SELECT t.i FROM t WHERE t.p IN (SELECT u.b FROM u WHERE f(u.b) = 'x' AND (EXISTS
 FROM t WHERE NOT COALESCE(t.i = 7, FALSE) AND u.b = t.p) OR u.b IS NULL OR EXISTS(SELECT 1 AS one
 FROM t WHERE NOT COALESCE(t.i = 7, FALSE) AND t.p IS NULL))) OR t.i = 7;
 
+-- Which rows are wanted is known before the answer of a subquery that is compared too.
+SELECT t.i FROM t WHERE t.q IN (SELECT s.y FROM (SELECT i, f(b) AS y FROM u WHERE g(b) = 'x') AS s WHERE s.i = t.i);
+SELECT t.i FROM t LEFT JOIN (SELECT DISTINCT s.i AS _k2, s.y AS _k3 FROM (SELECT u.i, f(u.b) AS y FROM u
+WHERE g(u.b) = 'x') AS s WHERE EXISTS(SELECT 1 AS one FROM t WHERE s.i = t.i) AND EXISTS(SELECT 1 AS one
+FROM t WHERE s.i = t.i AND s.y = t.q)) AS _s1 ON _s1._k2 = t.i AND _s1._k3 = t.q WHERE NOT _s1._k2 IS NULL;
+
 -- Where only answers are compared, nothing is asked if there is no row.
 SELECT t.i FROM t WHERE t.i > 3 AND EXISTS (SELECT 1 FROM u WHERE g(u.b) = f(t.p));
 SELECT t.i FROM t LEFT JOIN (SELECT DISTINCT g(u.b) AS _k2 FROM u WHERE EXISTS(SELECT 1 AS one FROM t

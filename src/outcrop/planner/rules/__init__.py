@@ -47,6 +47,7 @@ from outcrop.planner.rules.write_values_as_union import write_values_as_union
 
 QUERY_RULES = (
     write_values_as_union,
+    prune_unused_projections,
     cut_unions_in_a_block,
     compute_group_keys_first,
     empty_lists_of_exists,

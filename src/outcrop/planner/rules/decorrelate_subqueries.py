@@ -283,10 +283,27 @@ def _wanted(found: _Correlation, names: Names, *, with_nulls: bool = False) -> l
         rename_sources(around, [*cheap, *(match.expression for match in matches)], names)
     is_found = _is_there(around, [*cheap, *matches])
     if not with_nulls:
-        return [is_found]
+        known = [match for match in matches if not _reads_answer(match.this, found.inner)]
+        is_partial = known and len(known) < len(matches)
+        return [_is_there(around, [*cheap, *known]), is_found] if is_partial else [is_found]
     [match] = matches
     is_compared = _is_there(around, [*cheap, exp.Is(this=match.expression, expression=exp.null())])
     return [exp.or_(is_found, exp.Is(this=match.this, expression=exp.null()), is_compared)]
+
+
+def _reads_answer(value: exp.Expr, inner: exp.Select) -> bool:
+    """Tell whether a value of a block reads what a derived table asks a model for."""
+    from_ = inner.args.get("from_")
+    sources = [from_.this] if from_ is not None else []
+    sources += [join.this for join in inner.args.get("joins") or []]
+    answers = {
+        (source.alias, projection.alias_or_name)
+        for source in sources
+        if isinstance(source, exp.Subquery)
+        for projection in source.selects
+        if has_call(projection)
+    }
+    return any((column.table, column.name) in answers for column in value.find_all(exp.Column))
 
 
 def _is_there(around: exp.Select, conditions: Sequence[exp.Expr]) -> exp.Expr:
