@@ -140,3 +140,9 @@ def test_usage_of_a_backend_counts_cached_tokens_apart() -> None:
     usage = TokenUsage(10, 5, cache_read_tokens=3, cache_write_tokens=2)
     response = text_response("yes", stop_reason="end_turn", usage=usage, latency_ms=1)
     assert response["usage"]["totalTokens"] == 20
+
+
+def test_the_ledger_is_there_after_the_end(connect: Callable[..., Any]) -> None:
+    with RunningEmulator() as emulator:
+        connect(emulator).converse(**converse("hello"))
+    assert emulator.ledger().paid == 1
