@@ -12,6 +12,7 @@ from outcrop.inference.breaker import REST_S
 from outcrop.providers.scripted import scripted_answer
 from outcrop.session import Notice, Session
 from outcrop.warehouse import Warehouse
+from tests.emulated import wait_until
 from tests.faults.faults import Injected, Outage, Scene
 
 CALLS = 1_000
@@ -22,7 +23,6 @@ TABLE = (
 NO_VALUE = ("failed", "possibly_paid", "unusable")
 HELD_TIMEOUT_S = 120.0
 DRIP_S = 0.5
-_TRIES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +66,20 @@ class Asker:
         except Error as error:
             return error
 
-    def ask_again(self) -> Sequence[tuple[object, ...]] | Error:
-        """Return the rows; an error only if it comes again and again.
+    def ask_again(self) -> Sequence[tuple[object, ...]]:
+        """Return the rows, once there are any.
 
         What the first statement left in flight may still fail, and whoever asks for the same.
         """
-        for _ in range(_TRIES):
-            rows = self.ask()
-            if not isinstance(rows, Error):
-                break
+        tries: list[Sequence[tuple[object, ...]] | Error] = []
+
+        def is_answered() -> bool:
+            tries.append(self.ask())
+            return not isinstance(tries[-1], Error)
+
+        wait_until(is_answered, "an answer after the fault was over")
+        rows = tries[-1]
+        assert not isinstance(rows, Error)
         return rows
 
     def cut(self) -> int:
