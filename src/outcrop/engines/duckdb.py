@@ -37,15 +37,12 @@ _ARROW_SOURCE = "outcrop_arrow_source"
 # Redshift's ways first, then the locks; `lock_configuration` comes last since it locks the rest.
 # A transaction sees what there is when it begins, not when it first reads.
 # A cursor takes its settings from the global ones, and may change its TimeZone alone.
-# DuckDB 2.0 lets NULL pass a LIKE or IN that by its statistics holds for every stored text: of 'a'
-# alone, `NULLIF(x, 'a') LIKE 'a%'` keeps the row.
 _SETTINGS = (
     "SET GLOBAL integer_division = true",
     "SET GLOBAL default_null_order = 'NULLS_LAST'",
     "SET GLOBAL preserve_insertion_order = true",
     "SET GLOBAL TimeZone = 'UTC'",
     "SET GLOBAL immediate_transaction_mode = true",
-    "SET GLOBAL disabled_optimizers = 'expression_rewriter'",
     "SET GLOBAL enable_external_access = false",
     "SET GLOBAL allowed_configs = ['TimeZone']",
     "SET GLOBAL lock_configuration = true",
