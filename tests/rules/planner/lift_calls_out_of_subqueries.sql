@@ -148,6 +148,10 @@ UNCHANGED;
 SELECT u.b FROM u LEFT JOIN (SELECT i, p || f('a') AS y FROM t) AS s ON u.i = s.i AND s.y = 'x';
 UNCHANGED;
 
+-- Nor into that of an inner join which an outer join keeps from WHERE.
+SELECT v.b FROM (SELECT i, f('a') AS y FROM t) AS s JOIN u ON u.i = s.i AND s.y = 'x' RIGHT JOIN u AS v ON v.i = u.i;
+UNCHANGED;
+
 -- Nor a predicate where the join waits for an answer of the same subquery.
 SELECT u.b FROM u LEFT JOIN (SELECT g(p) AS x FROM t WHERE f(q) = 'x') AS s ON u.b = s.x;
 UNCHANGED;

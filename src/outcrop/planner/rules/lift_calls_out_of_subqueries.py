@@ -91,7 +91,9 @@ def _lift_projections(
         readers = _readers(block, source, name)
         if not _is_movable(value, block) or not _are_liftable(readers, block):
             continue
-        if not _is_free(projection, inner) or not _is_answered_once(value, source, readers):
+        if not _is_free(projection, inner):
+            continue
+        if not _is_answered_once(value, source, block, readers):
             continue
         lifted = _as_read_above(value, source, names)
         if not has_call_in_scope(lifted):
@@ -141,17 +143,21 @@ def _are_liftable(readers: Iterable[exp.Column], block: exp.Select) -> bool:
     return True
 
 
-def _is_answered_once(value: exp.Expr, source: exp.Subquery, readers: Sequence[exp.Column]) -> bool:
+def _is_answered_once(
+    value: exp.Expr, source: exp.Subquery, block: exp.Select, readers: Sequence[exp.Column]
+) -> bool:
     """Tell whether what an outer join compares is read there alone, or answers all other readers.
 
     If it does not, the whole subquery has to be asked about; so it has for a call of constants,
-    which the ON of an outer join makes whether or not the subquery has rows.
+    which an ON that does not become part of WHERE makes whether or not the subquery has rows.
     """
-    joins = [reader.find_ancestor(exp.Join, exp.Query) for reader in readers]
-    outer = [join for join in joins if isinstance(join, exp.Join) and join.side]
-    if outer and any(call.find(exp.Column) is None for call in calls_in_scope(value)):
+    ancestors = [reader.find_ancestor(exp.Join, exp.Query) for reader in readers]
+    joins = [join for join in ancestors if isinstance(join, exp.Join)]
+    is_kept = any(join.side or is_null_extended(block, join.this) for join in joins)
+    if is_kept and any(call.find(exp.Column) is None for call in calls_in_scope(value)):
         return False
-    if not outer or all(join is outer[0] for join in joins):
+    outer = [join for join in joins if join.side]
+    if not outer or all(join is outer[0] for join in ancestors):
         return True
     is_joined = all(join is source.parent and join.side == "LEFT" for join in outer)
     return is_joined and is_null_of_nulls(value)
