@@ -14,8 +14,9 @@ the next moment of emptiness comes, and comes seldom, the mirror goes in rounds:
               a refusal comes now: one in some hundred requests, and a new estimate;
     RISING    if none comes, the quota is larger than thought: faster and faster, until one does.
 
-What goes on refusing more than one request in ten, however slowly it is asked, keeps no such
-bucket: then no rate is believed in for a while.
+What goes on refusing more than one request in ten, however slowly it is asked, or refuses while
+RESTING most of the time, keeps no such bucket: then no rate is believed in for a while, the longer
+the oftener, and only the window bounds what is sent.
 
 A rate that comes from elsewhere, such as an earlier run, begins with PROBING. Where somebody has
 said how large the quota is, the provider or its user, nothing is looked for beyond that: the mirror
@@ -40,8 +41,8 @@ _BURST_S = 0.1
 _SURPLUS_S = 0.5
 _PROBE_S_MAX = 2.0
 _TOLD_TOLERANCE = 0.2
-_REFUSALS, _REFUSALS_REQUESTS = 15, 150
-_BLIND_S = 30.0
+_REFUSALS, _REFUSALS_REQUESTS, _REFUSALS_UNDUE = 15, 150, 8
+_BLIND_S, _BLIND_S_MAX = 30.0, 480.0
 _SMOOTHING = 0.05
 _RECENT_S = 1.0
 
@@ -70,7 +71,9 @@ class LearnedRate:
         self._is_demanded = False
         self._blind_until_s = float("-inf")
         self._requests = 0
-        self._refusals: deque[int] = deque(maxlen=_REFUSALS)
+        self._blind_s = _BLIND_S
+        # Of each refusal: how many requests had been sent, and whether it was due.
+        self._refusals: deque[tuple[int, bool]] = deque(maxlen=_REFUSALS)
         self._believe(per_s, now_s)
         if per_s_max is not None:
             self._level = 1.0  # nothing was asked yet, so that the first need not wait
@@ -144,9 +147,11 @@ class LearnedRate:
             return True
         self._refused_s = now_s
         was_due = self._phase is not _Phase.RESTING
+        self._refusals.append((self._requests, was_due))
         if self._is_no_quota():
             self._believe(None, now_s)
-            self._blind_until_s = now_s + _BLIND_S
+            self._blind_until_s = now_s + self._blind_s
+            self._blind_s = min(2 * self._blind_s, _BLIND_S_MAX)
             return False
         estimate = self._estimate(now_s)
         if estimate is not None:
@@ -175,10 +180,12 @@ class LearnedRate:
             self.per_s = min(estimated_per_s, most)
 
     def _is_no_quota(self) -> bool:
-        """Note a refusal, and return whether there are too many for a quota that is known."""
-        self._refusals.append(self._requests)
-        is_full = len(self._refusals) == _REFUSALS
-        return is_full and self._requests - self._refusals[0] < _REFUSALS_REQUESTS
+        """Return whether there are too many refusals for a quota that is known."""
+        if len(self._refusals) < _REFUSALS:
+            return False
+        first, _ = self._refusals[0]
+        undue = sum(not was_due for _, was_due in self._refusals)
+        return self._requests - first < _REFUSALS_REQUESTS or undue >= _REFUSALS_UNDUE
 
     def _estimate(self, now_s: float) -> float | None:
         """Return the rate since the last moment of emptiness; None where that is too short ago."""

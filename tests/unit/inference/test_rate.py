@@ -179,18 +179,20 @@ def test_a_pause_does_not_spoil_the_rate() -> None:
     assert ridden.refused_share(after_s=3.0) <= 0.04
 
 
-def test_what_refuses_at_random_is_no_quota() -> None:
+@pytest.mark.parametrize("share", [0.02, 0.05, 0.2])
+@pytest.mark.parametrize("seed", range(3))
+def test_what_refuses_at_random_is_no_quota(share: float, seed: int) -> None:
     rate = LearnedRate(0.0)
-    draw = Random(3)
+    draw = Random(seed)
     now_s, sent = 0.0, 0
-    while now_s < 60.0:
+    while now_s < 600.0:
         if rate.wait_s(1.0, now_s) == 0.0:
             rate.take(1.0, now_s)
             sent += 1
-            if draw.random() < 0.2:
+            if draw.random() < share:
                 rate.refuse(1.0, now_s, now_s)
         now_s += 0.02
-    assert sent > 1_000  # of 3,000 that were wanted; it does not slow down to nothing
+    assert sent > 10_000  # of 30,000 that were wanted; it does not slow down to nothing
 
 
 def test_an_amount_larger_than_all_that_may_be_saved_up_is_not_kept_waiting_for_ever() -> None:
