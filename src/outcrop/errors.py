@@ -463,6 +463,11 @@ class JournalCorrupted(InternalError):
     )
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number of things as text: `1 call`, `2,000 calls`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def suggest(name: str, known: Iterable[str]) -> str | None:
     """Return the hint `Did you mean 'x'?` for the known name nearest to `name`, if one is near.
 

@@ -17,7 +17,7 @@ from outcrop.cli.progress import format_cost
 from outcrop.cli.terminal import terminal_of
 from outcrop.cli.usage import Commands, add_command, add_warehouse_option
 from outcrop.config import default_warehouse
-from outcrop.errors import InvalidParameter, UndefinedModel, suggest
+from outcrop.errors import InvalidParameter, UndefinedModel, counted, suggest
 
 if TYPE_CHECKING:
     from outcrop.inference.journal_upkeep import GivenUp, JournalFigures, Selection
@@ -218,8 +218,8 @@ def _stats(options: argparse.Namespace, messages: Messages) -> int:
 
 def _describe(held: JournalFigures, path: Path) -> str:
     return (
-        f"{path}: {_counted(held.answers, 'answer')}, {_counted(held.calls, 'call')} of "
-        f"{_counted(held.statements, 'statement')}; {_size(held.file_bytes)}, of which "
+        f"{path}: {counted(held.answers, 'answer')}, {counted(held.calls, 'call')} of "
+        f"{counted(held.statements, 'statement')}; {_size(held.file_bytes)}, of which "
         f"{_size(held.free_bytes)} is free"
     )
 
@@ -232,7 +232,7 @@ def _verify(options: argparse.Namespace, messages: Messages) -> int:
         print("\n".join(found.problems), flush=True)
         messages.remark(_IF_DAMAGED.format(folder=_warehouse(options)))
         return 1
-    print(f"{_counted(found.answers, 'answer')}, {_counted(found.calls, 'call')}: no damage found")
+    print(f"{counted(found.answers, 'answer')}, {counted(found.calls, 'call')}: no damage found")
     return 0
 
 
@@ -289,9 +289,9 @@ def _export(options: argparse.Namespace, messages: Messages) -> int:
     with create_archive(options.file) as out:
         exported = export(path, out, selection)
         _check_model(path, selection, exported.answers + exported.damaged)
-    messages.remark(f"{_counted(exported.answers, 'answer')} exported")
+    messages.remark(f"{counted(exported.answers, 'answer')} exported")
     if exported.damaged:
-        messages.remark(f"{_counted(exported.damaged, 'answer')} left out: damaged")
+        messages.remark(f"{counted(exported.damaged, 'answer')} left out: damaged")
         return 1
     return 0
 
@@ -307,7 +307,7 @@ def _import(options: argparse.Namespace, messages: Messages) -> int:
             messages.remark(f"made a new warehouse in {path}")
         imported = import_from(_journal(options), source)
     messages.remark(
-        f"{_counted(imported.added, 'answer')} imported, {imported.skipped:,} were there already"
+        f"{counted(imported.added, 'answer')} imported, {imported.skipped:,} were there already"
     )
     return 0
 
@@ -330,11 +330,7 @@ def _given_up(given_up: GivenUp) -> str:
     cost = format_cost(given_up.cost_usd)
     if given_up.unpriced:
         cost += f" and {given_up.unpriced:,} of unknown price"
-    return f"{_counted(given_up.answers, 'answer')} ({_size(given_up.answer_bytes)}, {cost})"
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+    return f"{counted(given_up.answers, 'answer')} ({_size(given_up.answer_bytes)}, {cost})"
 
 
 def _size(count: int) -> str:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TextIO
 from rich.cells import cell_len, chop_cells
 
 from outcrop.cli.terminal import Style, Terminal
+from outcrop.errors import counted
 from outcrop.execution.value_text import to_text
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def write_expanded(
 
 def footer(count: int) -> str:
     """Return the line under a table."""
-    return f"({count:,} row{'' if count == 1 else 's'})\n\n"
+    return f"({counted(count, 'row')})\n\n"
 
 
 class _Table:

@@ -11,6 +11,7 @@ from outcrop.commands.copy.report import LoadError
 from outcrop.commands.copy.run import run_copy
 from outcrop.commands.copy.sources import Sources
 from outcrop.commands.storage import physical_name
+from outcrop.errors import counted
 from outcrop.execution.result import Notice, Result
 from outcrop.sql.statements import Copy
 
@@ -36,7 +37,6 @@ def copy(context: CommandContext, statement: Copy) -> Result:
         context.notify(Notice("WARNING", f"not loaded: {error}"))
     if report.errors_total > _ERRORS_SHOWN_MAX:
         context.notify(Notice("WARNING", f"{report.errors_total} rows in all were not loaded"))
-    rows = f"{report.rows} row" + ("" if report.rows == 1 else "s")
-    files = f"{report.files} file" + ("" if report.files == 1 else "s")
+    rows, files = counted(report.rows, "row"), counted(report.files, "file")
     context.notify(Notice("INFO", f"Load into table {table.name} completed, {rows} of {files}."))
     return Result("COPY", rowcount=report.rows)

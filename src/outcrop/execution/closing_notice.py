@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from outcrop.errors import counted
 from outcrop.execution.question import Failures
 from outcrop.execution.result import Notice
 from outcrop.inference.budget import SpendAlert
@@ -13,7 +14,7 @@ _USD_MIN = 0.000001
 def closing_notice(summary: Summary, failures: Failures) -> Notice:
     """Return the notice: calls, reused, failed, tokens, cost and seconds."""
     parts = [
-        _count(summary.calls, "call"),
+        counted(summary.calls, "call"),
         f"{summary.reused:,} reused",
         f"{failures.count + failures.nulls:,} failed"
         + (f" ({failures.nulls:,} given as NULL)" if failures.nulls else ""),
@@ -25,12 +26,12 @@ def closing_notice(summary: Summary, failures: Failures) -> Notice:
     ]
     if summary.possibly_paid:
         parts.insert(
-            3, f"{_count(summary.possibly_paid, 'request')} possibly paid without an answer"
+            3, f"{counted(summary.possibly_paid, 'request')} possibly paid without an answer"
         )
     if summary.asked_again:
         parts.insert(3, f"{summary.asked_again:,} asked again for a longer answer")
     if summary.truncated:
-        parts.insert(3, f"{_count(summary.truncated, 'answer')} cut at the token limit")
+        parts.insert(3, f"{counted(summary.truncated, 'answer')} cut at the token limit")
     return Notice("NOTICE", ", ".join(parts), hint=_hint(summary))
 
 
@@ -58,10 +59,6 @@ def _hint(summary: Summary) -> str | None:
     if summary.truncated:
         return "Raise MAX_TOKENS of the model, or maxTokens of the call, for whole answers."
     return None
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _usd(amount: float) -> str:

@@ -17,6 +17,7 @@ from outcrop.errors import (
     ModelUnreachable,
     ProviderError,
     QueryCanceled,
+    counted,
     is_fatal_for_model,
 )
 from outcrop.inference.account import Account
@@ -208,7 +209,7 @@ class Ask:
         is_budget = isinstance(error, BudgetExceeded)
         what_to_do = error.hint or ("Raise the limit." if is_budget else "Mend the endpoint.")
         return type(error)(
-            f"{error.message}; {spent} was spent on {_count(totals.sent, 'call')}, "
+            f"{error.message}; {spent} was spent on {counted(totals.sent, 'call')}, "
             f"{_are(totals.answered + totals.reused, 'answer')} kept, "
             f"{_are(left, 'invocation')} left",
             hint=f"{what_to_do} Running it again pays for the {left:,} left "
@@ -258,9 +259,5 @@ class _Taken:
         self.example = chunk[-1]
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
 def _are(number: int, noun: str) -> str:
-    return f"{_count(number, noun)} {'is' if number == 1 else 'are'}"
+    return f"{counted(number, noun)} {'is' if number == 1 else 'are'}"

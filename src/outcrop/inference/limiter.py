@@ -101,7 +101,7 @@ class Permit:
 
     def failed(self) -> None:
         """It ended in another way, which says nothing of the quota."""
-        self._limiter._ended(self._tokens)
+        self._limiter._ended()
 
 
 class Limiter:
@@ -272,7 +272,7 @@ class Limiter:
         self._release()
         return is_epoch
 
-    def _ended(self, tokens: float) -> None:
+    def _ended(self) -> None:
         """A request ended without an answer: whether it counts nobody knows, so it does."""
         self._release()
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-from outcrop.errors import Position, UndefinedFunction, suggest
+from outcrop.errors import Position, UndefinedFunction, counted, suggest
 
 
 class FunctionKind(StrEnum):
@@ -204,7 +204,7 @@ def check_function(
         )
     if not spec.takes(arity):
         raise UndefinedFunction(
-            f"function {spec.name!r} does not take {_count(arity, 'argument')}",
+            f"function {spec.name!r} does not take {counted(arity, 'argument')}",
             hint=f"It takes {_arity(spec)}.",
             position=position,
         )
@@ -213,14 +213,10 @@ def check_function(
 
 def _arity(spec: FunctionSpec) -> str:
     if spec.arity_max is None:
-        return f"{_count(spec.arity_min, 'argument')} or more"
+        return f"{counted(spec.arity_min, 'argument')} or more"
     if spec.arity_min == spec.arity_max:
-        return _count(spec.arity_min, "argument")
-    return f"from {spec.arity_min} to {_count(spec.arity_max, 'argument')}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+        return counted(spec.arity_min, "argument")
+    return f"from {spec.arity_min} to {counted(spec.arity_max, 'argument')}"
 
 
 DATE_PARTS: Mapping[str, str] = MappingProxyType(

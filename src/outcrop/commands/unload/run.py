@@ -14,7 +14,7 @@ from outcrop.commands.copy.credentials import find_access
 from outcrop.commands.queries import run_query
 from outcrop.commands.unload.destination import Destination, find_destination
 from outcrop.commands.unload.writers import find_writer
-from outcrop.errors import Error, FileUnavailable, InsufficientPrivilege
+from outcrop.errors import Error, FileUnavailable, InsufficientPrivilege, counted
 from outcrop.execution.result import Notice, Result
 from outcrop.sql.statements import Query, Unload
 
@@ -53,8 +53,8 @@ def unload(context: CommandContext, statement: Unload) -> Result:
         rows.close()
     if "MANIFEST" in options:
         _write_manifest(destination, name)
-    records = "record" if count == 1 else "records"
-    context.notify(Notice("INFO", f"UNLOAD completed, {count} {records} unloaded successfully."))
+    text = f"UNLOAD completed, {counted(count, 'record')} unloaded successfully."
+    context.notify(Notice("INFO", text))
     return Result("UNLOAD", rowcount=count)
 
 
