@@ -225,11 +225,23 @@ class Evaluation:
         values = [tuple(self._lazy(item.unalias(), row) for item in items.values()) for row in rows]
         relation = Relation(names, rows, values, asked)
         if is_distinct:
-            kept = list(distinct(relation))
-            relation = Relation(names, [Row({}) for _ in kept], kept, asked)
+            relation = self._distinct(relation)
         if is_cut or block.args.get("order"):
             relation = self._cut(block, relation, items)
         return relation
+
+    def _distinct(self, relation: Relation) -> Relation:
+        """Return a relation with each row once.
+
+        Rows that are not there stay if blocks are answered in turn: a model predicate above goes
+        below DISTINCT, where it may have come first.
+        """
+        kept = distinct(relation)
+        pairs = zip(relation.rows, relation.values, strict=True) if self._asking.is_eager else ()
+        absent = [(row, values) for row, values in pairs if not row.exists()]
+        rows = [*(Row({}) for _ in kept), *(Row({}, (row.exists,)) for row, _ in absent)]
+        values = [*kept, *(values for _, values in absent)]
+        return Relation(relation.names, rows, values, relation.asked)
 
     def _lazy(self, node: exp.Expr, row: Row) -> Lazy:
         return Lazy(functools.partial(self._expressions.value, node, row))
