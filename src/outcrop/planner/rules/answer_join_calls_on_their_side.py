@@ -16,6 +16,7 @@ refused.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -46,6 +47,7 @@ def answer_join_calls_on_their_side(block: exp.Select, names: Names) -> None:
     if not any(has_call_in_scope(condition) for condition in join_conditions(block)):
         return
     before = block.copy()
+    pending: list[_Pending] = []
     for position, join in enumerate(block.args["joins"]):
         calls = list(calls_in_scope(join.args.get("on")))
         calls_before = list(calls_in_scope(before.args["joins"][position].args.get("on")))
@@ -55,10 +57,24 @@ def answer_join_calls_on_their_side(block: exp.Select, names: Names) -> None:
             if len(tables) == 1 and call.find_ancestor(ModelCall) is None:
                 side = _Side(before, position, tables.pop())
                 is_all_that_joins = side.is_extended() and side.guards(call_before) == []
+                is_read_above = is_all_that_joins and is_null_of_nulls(call)
                 asked_if = side.asked_if(call_before)
-                answer = _answer_below(block, call, side.table, asked_if, names)
-                if is_all_that_joins and is_null_of_nulls(call):
-                    _read_above(block, call, answer)
+                pending.append(_Pending(call, side.table, asked_if, is_read_above))
+    for number, one in enumerate(pending, start=1):
+        guards = [later.asked_if for later in pending[number:] if later.asked_if is not None]
+        answer = _answer_below(block, one, guards, names)
+        if one.is_read_above:
+            _read_above(block, one.call, answer)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """A call that is to be made on the relation `table`, for the rows that fulfil `asked_if`."""
+
+    call: ModelCall
+    table: str
+    asked_if: exp.Expr | None
+    is_read_above: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,15 +188,16 @@ def _part_of(call: ModelCall, condition: exp.Expr) -> exp.Expr:
 
 
 def _answer_below(
-    block: exp.Select, call: ModelCall, table: str, guard: exp.Expr | None, names: Names
+    block: exp.Select, pending: _Pending, guards: Sequence[exp.Expr], names: Names
 ) -> exp.Column:
-    """Make a call in a block over the relation `table`, for the rows that fulfil `guard`.
+    """Make a call in a block over its relation, and return the column of the answers.
 
-    Return the column of the answers.
+    `guards` are those of the calls that are made above it.
     """
+    call, table, guard = pending.call, pending.table, pending.asked_if
     source = _source(block, table)
     answer = names.fresh("y")
-    parts = (*upper_clauses(block), *join_conditions(block))
+    parts = (*upper_clauses(block), *join_conditions(block), *guards)
     read = {column.name for part in parts for column in own_columns(part, {table})}
     value: exp.Expr = call.copy()
     if guard is not None:
