@@ -37,6 +37,7 @@ ANSWERS = st.builds(
     priced_as_of=st.none() | TEXT,
     owner=TEXT,
     query_id=TEXT,
+    text=st.none(),
 )
 CALLS = st.builds(
     NewCall,
@@ -54,6 +55,9 @@ CALLS = st.builds(
     started_at=st.just(0.0),
     duration_ms=st.just(1),
     answer=ANSWERS,
+    error_code=st.none(),
+    error_message=st.none(),
+    payments=st.just(()),
 )
 
 
@@ -70,20 +74,20 @@ def test_what_is_imported_is_what_was_exported(calls: Sequence[NewCall], now: fl
     fingerprints = sorted({call.fingerprint for call in calls})
     with TemporaryDirectory() as folder:
         first, second = Path(folder) / "first.sqlite", Path(folder) / "second.sqlite"
-        journal = Journal.open(first, wall=lambda: now)
-        for call in calls:
-            asyncio.run(journal.store(call))
-        out = io.BytesIO()
-        assert export(first, out, Selection()) == Exported(len(fingerprints), 0)
-        other = Journal.open(second)
-        for expected in (Imported(len(fingerprints), 0), Imported(0, len(fingerprints))):
-            out.seek(0)
-            assert import_from(second, out) == expected
-        assert other.lookup(fingerprints) == journal.lookup(fingerprints)
-        assert rows(second) == rows(first)
-        assert verify(second).problems == ()
-        journal.close()
-        other.close()
+        with (
+            closing(Journal.open(first, wall=lambda: now)) as journal,
+            closing(Journal.open(second)) as other,
+        ):
+            for call in calls:
+                asyncio.run(journal.store(call))
+            out = io.BytesIO()
+            assert export(first, out, Selection()) == Exported(len(fingerprints), 0)
+            for expected in (Imported(len(fingerprints), 0), Imported(0, len(fingerprints))):
+                out.seek(0)
+                assert import_from(second, out) == expected
+            assert other.lookup(fingerprints) == journal.lookup(fingerprints)
+            assert rows(second) == rows(first)
+            assert verify(second).problems == ()
 
 
 @settings(max_examples=20, deadline=None)
