@@ -22,6 +22,10 @@ from outcrop.sql.semantics.calculate_with_super_values import (
 from outcrop.sql.semantics.cast_super_values import cast_super_values
 from outcrop.sql.semantics.cut_text_to_its_length import cut_text_to_its_length
 from outcrop.sql.semantics.extract_date_parts import extract_date_parts
+from outcrop.sql.semantics.hide_branches_from_statistics import (
+    MATCHES,
+    hide_branches_from_statistics,
+)
 from outcrop.sql.semantics.ignore_padding_of_char import COMPARISONS, ignore_padding_of_char
 from outcrop.sql.semantics.mark_first_texts import mark_first_texts
 from outcrop.sql.semantics.match_patterns import PATTERNS, match_patterns
@@ -48,6 +52,7 @@ RULES: tuple[Rule, ...] = (
     Rule(cast_super_values, (exp.Cast,)),
     Rule(cut_text_to_its_length, (exp.Cast,)),
     Rule(ignore_padding_of_char, COMPARISONS),
+    Rule(hide_branches_from_statistics, MATCHES),
     Rule(match_patterns, PATTERNS),
     Rule(aggregate_integers_as_integers, (exp.Sum, exp.Avg, exp.Window)),
 )

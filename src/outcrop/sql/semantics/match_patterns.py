@@ -45,13 +45,8 @@ def match_patterns(node: exp.Expr) -> exp.Expr:
 
 
 def _escaped_like(node: exp.Like | exp.ILike) -> exp.Expr:
-    """Write ESCAPE where it means something, and where DuckDB 2.0 gives wrong rows without it.
-
-    If by its statistics every stored text matches, it lets pass the NULL of a CASE or NULLIF too.
-    """
     pattern = literal_text(node.expression)
-    has_branch = node.this.find(exp.Case, exp.If, exp.Nullif, exp.Coalesce) is not None
-    if pattern is not None and "\\" not in pattern and not has_branch:
+    if pattern is not None and "\\" not in pattern:
         return node
     operator = "LIKE" if isinstance(node, exp.Like) else "ILIKE"
     if node.args.get("negate"):

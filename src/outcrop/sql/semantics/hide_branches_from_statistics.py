@@ -1,0 +1,79 @@
+"""Texts that are NULL though no column that they are computed from is."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from outcrop.sql.semantics.tree import TEXT_TYPES, engine, is_type
+
+MATCHES = (exp.Like, exp.ILike, exp.SimilarTo, exp.RegexpLike, exp.RegexpILike, exp.In)
+
+_BRANCHES = (exp.Case, exp.If, exp.Nullif, exp.Coalesce)
+
+
+def hide_branches_from_statistics(node: exp.Expr) -> exp.Expr:
+    """Match a text that has branches by what it is in each row.
+
+    Type: typed. Goal: NULL matches nothing. DuckDB 2.0 takes a predicate that every stored text
+    fulfils for one that every row does whose column is not NULL, though NULLIF gives NULL for
+    others too; a function that has no statistics keeps it from that. Before:
+    `NULLIF(a, 'x') IN ('x', 'y')`. After: `ltrim(NULLIF(a, 'x'), '') IN ('x', 'y')`.
+    """
+    if not isinstance(node, MATCHES):
+        return node
+    text = node.this
+    if is_type(text, *TEXT_TYPES) and not node.args.get("query") and _has_branch(text):
+        node.set("this", engine("ltrim($1, '')", text, returns="varchar"))
+    return node
+
+
+def _has_branch(value: exp.Expr) -> bool:
+    """Tell whether a value has branches, or reads a column of a derived table that has some."""
+    return any(
+        isinstance(node, _BRANCHES)
+        or (isinstance(node, exp.Column) and any(map(_has_branch, _origins(node))))
+        for node in value.walk()
+    )
+
+
+def _origins(column: exp.Column) -> list[exp.Expr]:
+    """Return what gives a column its values, if that is a derived table or a common table."""
+    block = column.find_ancestor(exp.Select)
+    while block is not None:
+        joins = block.args.get("joins") or []
+        for part in (block.args.get("from_"), *joins):
+            if part is not None and part.this.alias_or_name == column.table:
+                return _values(_query_of(part.this), column.name)
+        block = block.find_ancestor(exp.Select)
+    return []
+
+
+def _query_of(source: exp.Expr) -> exp.Expr | None:
+    """Return the query behind a relation of FROM, None for a stored one."""
+    query: exp.Expr
+    if isinstance(source, exp.Subquery):
+        query = source.this
+        return query
+    around = source.find_ancestor(exp.Query)
+    while around is not None and isinstance(source, exp.Table) and not source.db:
+        for cte in around.ctes:
+            if cte.alias == source.name:
+                query = cte.this
+                return query
+        around = around.find_ancestor(exp.Query)
+    return None
+
+
+def _values(query: exp.Expr | None, name: str) -> list[exp.Expr]:
+    """Return what a query gives as the column `name`, one value for each SELECT of a union."""
+    if not isinstance(query, exp.Query) or name not in query.named_selects:
+        return []
+    position = query.named_selects.index(name)
+    arms, found = [query.unnest()], []
+    while arms:
+        arm = arms.pop()
+        if isinstance(arm, exp.SetOperation):
+            arms += [arm.left.unnest(), arm.right.unnest()]
+        elif isinstance(arm, exp.Select) and position < len(arm.expressions):
+            found.append(arm.expressions[position].unalias())
+    return found

@@ -1,0 +1,25 @@
+-- A text that may be NULL though what it reads is not.
+NULLIF(t.s, 'x') IN ('x', 'y');
+ltrim(NULLIF(t.s, 'x'), '') IN ('x', 'y');
+
+CASE WHEN t.s <> 'x' THEN t.s END LIKE 'x%';
+ltrim(CASE WHEN t.s <> 'x' THEN t.s END, '') LIKE 'x%';
+
+-- One that a derived table or a common table gives.
+SELECT q.x FROM (SELECT NULLIF(t.s, 'x') AS x FROM t) AS q WHERE q.x LIKE 'x%';
+SELECT q.x AS x FROM (SELECT NULLIF(t.s, 'x') AS x FROM t AS t) AS q WHERE ltrim(q.x, '') LIKE 'x%';
+
+WITH q AS (SELECT t.s AS x FROM t UNION ALL SELECT NULLIF(t.s, 'x') AS x FROM t)
+SELECT q.x FROM q WHERE q.x IN ('x');
+WITH q AS (SELECT t.s AS x FROM t AS t UNION ALL SELECT NULLIF(t.s, 'x') AS x FROM t AS t)
+SELECT q.x AS x FROM q AS q WHERE ltrim(q.x, '') IN ('x');
+
+-- It does not fire on a column, nor on a number.
+t.s LIKE 'a%';
+t.s LIKE 'a%';
+
+SELECT q.x FROM (SELECT t.s AS x FROM t) AS q WHERE q.x IN ('x');
+SELECT q.x AS x FROM (SELECT t.s AS x FROM t AS t) AS q WHERE q.x IN ('x');
+
+NULLIF(t.i, 1) IN (1, 2);
+NULLIF(t.i, 1) IN (1, 2);
