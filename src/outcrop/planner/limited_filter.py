@@ -113,10 +113,13 @@ def is_link(block: exp.Select, *, may_be_cut: bool = False) -> bool:
 def lower_order(block: exp.Select, below: Sequence[exp.Select]) -> tuple[exp.Ordered, ...] | None:
     """Return the keys of a block's ORDER BY in terms of what the last of the blocks below it reads.
 
-    None if one of them needs an answer.
+    None if one of them needs an answer, or if a subquery, which the engine joins, may lose the
+    order of the rows on their way up.
     """
     order = block.args.get("order")
     keys: list[exp.Ordered] = [key.copy() for key in order.expressions] if order else []
+    if keys and any(has_subquery(link) for link in (block, *below)):
+        return None
     if any(key.find(exp.Query) is not None for key in keys):
         return None
     for link in below:
@@ -125,6 +128,12 @@ def lower_order(block: exp.Select, below: Sequence[exp.Select]) -> tuple[exp.Ord
         if not all(_lower(column, values) for column in columns):
             return None
     return tuple(keys)
+
+
+def has_subquery(link: exp.Select) -> bool:
+    """Tell whether a block reads a subquery for its values or its filter."""
+    parts = [*link.expressions, link.args.get("where")]
+    return any(part is not None and part.find(exp.Query) is not None for part in parts)
 
 
 def _lower(column: exp.Column, values: dict[str, exp.Expr]) -> bool:

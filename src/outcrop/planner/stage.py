@@ -17,6 +17,7 @@ from outcrop.planner.limited_filter import (
     LimitedFilter,
     chain_of,
     find_limited_filter,
+    has_subquery,
     is_link,
     lower_order,
 )
@@ -94,9 +95,7 @@ class Stager:
             if isinstance(source, exp.Table):
                 is_cut = node.args.get("limit") or node.args.get("offset")
                 return None if is_cut else source.name
-            parts = [*node.expressions, node.args.get("where")]
-            has_subquery = any(part is not None and part.find(exp.Query) for part in parts)
-            if not is_link(node) or has_subquery:
+            if not is_link(node) or has_subquery(node):
                 return None
             node = source.this if isinstance(source, exp.Subquery) else None
         return None
