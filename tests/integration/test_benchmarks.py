@@ -82,4 +82,4 @@ def test_an_unknown_benchmark_is_refused(repository: Path) -> None:
         timeout=60,
     )
     assert done.returncode == 2
-    assert "'speed' is none of plan, rate, local, calls, limit, first, planning" in done.stderr
+    assert "'speed' is none of plan, rate, inprocess, local, calls" in done.stderr

@@ -29,6 +29,7 @@ def warehouse(tmp_path: Path) -> Iterator[Warehouse]:
         {
             "providers": {
                 "slow": {"kind": "scripted", "latency_ms": 20, "concurrency_max": 4},
+                "long": {"kind": "scripted", "latency_ms": 4_000},
                 "wide": {"kind": "scripted", "latency_ms": 100},
                 "down": {"kind": "scripted", "faults": {"unavailable": 1.0}},
             },
@@ -125,10 +126,11 @@ def test_each_reason_to_wait_is_named(
 
 def test_who_asks_what_another_statement_asks_waits_for_its_calls(warehouse: Warehouse) -> None:
     job, second, other = (warehouse.open_session() for _ in range(3))
-    create_model(job, "g", "few.requests", "wide")
-    text = "SELECT min(g(p)) FROM t"
-    with running(job, "SELECT max(g(p)) FROM t"), running(second, text):
-        wait_for(lambda: waits_for(other, text) == [("another statement's call", True)])
+    create_model(job, "g", "a.model", "long")
+    job.execute("CREATE TABLE one AS SELECT CAST('prompt' AS varchar(40)) AS p")
+    texts = ["SELECT max(g(p)) FROM one", "SELECT min(g(p)) FROM one"]
+    with running(job, texts[0]), running(second, texts[1]):
+        wait_for(lambda: waits_for(other, texts[1]) == [("another statement's call", True)])
 
 
 def test_who_waits_for_the_disk_says_so(warehouse: Warehouse, tmp_path: Path) -> None:
