@@ -40,6 +40,7 @@ from tests.properties.relations import (
     combine,
     constant,
     distinct,
+    filters_by_source,
     renamed_filters,
 )
 from tests.properties.sql_clauses import (
@@ -180,7 +181,7 @@ class Evaluation:
             relation = Relation(left.names, rows, values, asked)
         else:
             kept = combine(query, distinct(left), distinct(right))
-            relation = Relation(left.names, [Row({}) for _ in kept], kept, asked)
+            relation = self._with_absent(Relation(left.names, [], kept, asked), left, right)
         return self._cut(query, relation, None) if is_cut or query.args.get("order") else relation
 
     def _block(
@@ -202,10 +203,14 @@ class Evaluation:
         is_cut = block.args.get("limit") is not None or block.args.get("offset") is not None
         wanted = None if is_distinct else used
         self._answer_subqueries(block, wanted, items)
-        joined = self._from(block, outer) if self._may_have_rows(block) else _Joined([], {})
+        windows = [w for part in parts_above(block) for w in part.find_all(exp.Window)]
+        is_open = self._asking.is_eager and not (is_cut or is_grouped or windows)
+        above = filters_by_source(filters, items) if is_open else {}
+        joined = _Joined([], {})
+        if self._may_have_rows(block):
+            joined = self._from(block, outer, above)
         self._compute_cheaply_first(block, joined, is_grouped=is_grouped)
         rows = joined.rows
-        windows = [w for part in parts_above(block) for w in part.find_all(exp.Window)]
         if self._asking.is_eager:
             self._answer_correlated_subqueries(block, rows)
         if not is_cut and not windows and not (is_grouped and self._asking.is_eager):
@@ -225,23 +230,23 @@ class Evaluation:
         values = [tuple(self._lazy(item.unalias(), row) for item in items.values()) for row in rows]
         relation = Relation(names, rows, values, asked)
         if is_distinct:
-            relation = self._distinct(relation)
+            once = Relation(names, [], distinct(relation), asked)
+            relation = self._with_absent(once, relation)
         if is_cut or block.args.get("order"):
             relation = self._cut(block, relation, items)
         return relation
 
-    def _distinct(self, relation: Relation) -> Relation:
-        """Return a relation with each row once.
+    def _with_absent(self, kept: Relation, *parts: Relation) -> Relation:
+        """Return the rows that DISTINCT or a set operation keeps of its parts.
 
         Rows that are not there stay if blocks are answered in turn: a model predicate above goes
-        below DISTINCT, where it may have come first.
+        below it, where it may have come first.
         """
-        kept = distinct(relation)
-        pairs = zip(relation.rows, relation.values, strict=True) if self._asking.is_eager else ()
-        absent = [(row, values) for row, values in pairs if not row.exists()]
-        rows = [*(Row({}) for _ in kept), *(Row({}, (row.exists,)) for row, _ in absent)]
-        values = [*kept, *(values for _, values in absent)]
-        return Relation(relation.names, rows, values, relation.asked)
+        pairs = [p for r in parts for p in zip(r.rows, r.values, strict=True)]
+        absent = [p for p in pairs if not p[0].exists()] if self._asking.is_eager else []
+        rows = [*(Row({}) for _ in kept.values), *(Row({}, (row.exists,)) for row, _ in absent)]
+        values = [*kept.values, *(values for _, values in absent)]
+        return Relation(kept.names, rows, values, kept.asked)
 
     def _lazy(self, node: exp.Expr, row: Row) -> Lazy:
         return Lazy(functools.partial(self._expressions.value, node, row))
@@ -349,19 +354,21 @@ class Evaluation:
 
     # FROM and WHERE.
 
-    def _from(self, block: exp.Select, outer: Row | None) -> _Joined:
+    def _from(
+        self, block: exp.Select, outer: Row | None, above: Mapping[str, Sequence[Filter]]
+    ) -> _Joined:
         from_ = block.args.get("from_")
         if from_ is None:
             return _Joined([Row({}, outer=outer)], {})
         joins: list[exp.Join] = block.args.get("joins") or []
         sides = [join.side for join in joins]
-        result = self._source(block, from_.this, outer, is_kept_by(sides, 0), [])
+        result = self._source(block, from_.this, outer, is_kept_by(sides, 0), [], above)
         for number, join in enumerate(joins, start=1):
             on = conjuncts(join.args.get("on"))
             is_last = not any(side in ("RIGHT", "FULL") for side in sides[number:])
             may_filter = join.side in ("", "LEFT") and (is_last or not self._asking.is_eager)
             right = self._source(
-                block, join.this, outer, is_kept_by(sides, number), on if may_filter else []
+                block, join.this, outer, is_kept_by(sides, number), on if may_filter else [], above
             )
             may_extend = bool(join.side) or not is_last
             result = self._join(join, on, result, right, outer, may_extend=may_extend)
@@ -374,13 +381,15 @@ class Evaluation:
         outer: Row | None,
         is_filtered: bool,
         on: Iterable[exp.Expr],
+        above: Mapping[str, Sequence[Filter]],
     ) -> _Joined:
-        """Evaluate a source, with the cheap conditions that speak of it alone."""
+        """Evaluate a source, with the conditions that speak of it alone, those from above too."""
         alias = source.alias_or_name.lower()
         used = frozenset(columns_read(block, alias))
         where = conjuncts(block.args.get("where")) if is_filtered else []
         about = [part for part in (*where, *on) if is_about(part, alias)]
         filters = [self._filter(part, alias) for part in about]
+        filters += above.get(alias, ()) if is_filtered else ()
         relation = self._settled(self._named_relation(source, used, outer, filters), used)
         asked = {(alias, name): name in relation.asked for name in relation.names}
         rows = [

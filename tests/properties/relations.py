@@ -31,6 +31,14 @@ class Filter:
     columns: frozenset[str]
     holds: Callable[[Mapping[str, Lazy]], bool]
 
+    def renamed(self, names: Mapping[str, str]) -> Filter:
+        """Return the filter on columns of other names."""
+
+        def holds(values: Mapping[str, Lazy]) -> bool:
+            return self.holds({name: values[names[name]] for name in self.columns})
+
+        return Filter(frozenset(names[name] for name in self.columns), holds)
+
 
 def constant(value: Any) -> Lazy:
     """Return a value that is known."""
@@ -66,11 +74,22 @@ def combine(
 def renamed_filters(filters: Sequence[Filter], left: Relation, right: exp.Expr) -> list[Filter]:
     """Return filters on the columns of a set operation as filters on its second arm's."""
     names = dict(zip(left.names, (name.lower() for name in right.named_selects), strict=True))
+    return [found.renamed(names) for found in filters if found.columns <= set(names)]
 
-    def renamed(found: Filter) -> Filter:
-        def holds(values: Mapping[str, Lazy]) -> bool:
-            return found.holds({name: values[names[name]] for name in found.columns})
 
-        return Filter(frozenset(names[name] for name in found.columns), holds)
+def filters_by_source(
+    filters: Sequence[Filter], items: Mapping[str, exp.Expr]
+) -> Mapping[str, Sequence[Filter]]:
+    """Return filters on a block's columns as filters on the one source that gives them, by alias.
 
-    return [renamed(found) for found in filters if found.columns <= set(names)]
+    `items` are the block's columns by name.
+    """
+    found: dict[str, list[Filter]] = {}
+    for one in filters:
+        values = [items[name].unalias() for name in one.columns if name in items]
+        columns = [value for value in values if isinstance(value, exp.Column)]
+        sources = {column.table.lower() for column in columns}
+        if len(columns) == len(one.columns) and len(sources) == 1:
+            names = {n: items[n].unalias().name.lower() for n in one.columns}
+            found.setdefault(sources.pop(), []).append(one.renamed(names))
+    return found
