@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import logging
 import socket
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -132,6 +133,7 @@ class DocumentRun:
             contextlib.chdir(self._folder),
             self._commands.exported(),
             contextlib.redirect_stdout(printed),
+            _logging_as_it_is("outcrop"),
         ):
             exec(code, self._names)
         return printed.getvalue()
@@ -223,3 +225,15 @@ def _check_json(block: Block) -> str:
 
 def _check_nothing(block: Block) -> str:
     return ""
+
+
+@contextlib.contextmanager
+def _logging_as_it_is(name: str) -> Iterator[None]:
+    """Take back what a block does to a logger, which is the whole process's."""
+    logger = logging.getLogger(name)
+    handlers, level = list(logger.handlers), logger.level
+    try:
+        yield
+    finally:
+        logger.handlers[:] = handlers
+        logger.setLevel(level)
