@@ -9,8 +9,9 @@ it is read, a subquery when its condition comes to it, rows under a LIMIT until 
 MOST answers block by block: what a derived table's rows and the columns that are read of them
 need is asked before the block above sees them, a subquery is answered before its block, each of
 several model predicates sees every row (any may come first, and for some rows another), and a
-LIMIT above a model predicate cuts when all is answered. Cheap predicates on a derived table go
-into it in both, as far as its groups, its DISTINCT and its set operations let them.
+LIMIT above a model predicate cuts when all is answered. Predicates on a derived table go into it
+in both, as far as its groups, its DISTINCT and its set operations let them; in MOST through several
+blocks, where they stand beside the model predicates of the lowest.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A cheap condition from above on the columns of a relation, by their names."""
+    """A condition from above on the columns of a relation, by their names."""
 
     columns: frozenset[str]
     holds: Callable[[Mapping[str, Lazy]], bool]
