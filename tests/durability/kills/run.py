@@ -227,13 +227,16 @@ class _Client:
         session = self._warehouse.open_session(user=self._task.user)
         session.execute("SET outcrop.on_error TO 'null'")
         session.execute(f"SET outcrop.max_concurrency TO {self._task.max_concurrency}")
+        was_stopped = False
         for number, step in enumerate(self._task.steps):
-            if (self._task.user, number) in done:
-                continue
+            if (self._task.user, number) in done or (was_stopped and step.is_update):
+                continue  # what was stopped is made up for later, and must not undo this
             self._events.tick("step")
             rows = self._do(session, step)
             self._events.tick("step")
-            if rows is not None:
+            if rows is None:
+                was_stopped = True
+            else:
                 append(self._folder / DONE, [self._task.user, number, rows])
         session.close()
 

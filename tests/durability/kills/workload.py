@@ -50,6 +50,11 @@ class Step:
 
     statements: tuple[str, ...]
 
+    @property
+    def is_update(self) -> bool:
+        """Whether it changes rows that other steps change too, so that their order counts."""
+        return self.statements[0].startswith("UPDATE")
+
 
 @dataclass(frozen=True, slots=True)
 class Task:
