@@ -32,17 +32,21 @@ class Ledger:
         self.crash_at = 0
         self._scheduler = scheduler
         self._limits: list[_Watched] = []
+        self._days: dict[str, None] = {}  # in their order
         self._spent_of: defaultdict[tuple[str, str], int] = defaultdict(int)
 
     def limit(self, limits: Sequence[BudgetConfig]) -> None:
         """Watch these budgets from now on, with what was spent before."""
         self._limits = [_Watched(limit) for limit in limits]
         for watched in self._limits:
+            for day in self._days:
+                watched.see_day(day)
             for (user, model_id), pico in self._spent_of.items():
                 watched.add(user, model_id, pico)
 
     def see_day(self, day: str) -> None:
         """It is this day on the clock of our process."""
+        self._days[day] = None
         for watched in self._limits:
             watched.see_day(day)
 
