@@ -19,6 +19,7 @@ import random as random_module
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from types import MappingProxyType
 from typing import TypeVar
@@ -111,7 +112,7 @@ class Gateway:
             prompt_caching=self._prompt_caching,
             price=self.price,
             call=self._call,
-            ask_loop=self._ask_loop,
+            ask_loop=partial(self._ask_loop, closed=False),
             spawn=self._spawn,
             logs_prompts=logs_prompts,
         )
@@ -152,11 +153,11 @@ class Gateway:
 
     def budgets(self) -> list[BudgetState]:
         """Return the budgets that hold for all statements, as they are now."""
-        return self._look(self._runtime.spending.states)
+        return self._ask_loop(self._runtime.spending.states)
 
     def limits(self) -> list[ModelLimits]:
         """Return what each model that was asked allows now."""
-        return self._look(
+        return self._ask_loop(
             lambda: [
                 ModelLimits(*key, channel.limiter.state, channel.breaker.view)
                 for key, channel in self._channels.items()
@@ -167,16 +168,7 @@ class Gateway:
         """Return the statements that ask now."""
         with self._lock:
             statements = tuple(self._statements)
-        return self._look(lambda: [statement.running() for statement in statements])
-
-    def _look(self, look: Callable[[], _T]) -> _T:
-        """Return what `look` sees on the event loop."""
-        seen: concurrent.futures.Future[_T] = concurrent.futures.Future()
-        with self._lock:
-            if self._is_closed:
-                raise InternalError("the gateway is closed")
-            self._loop.call_soon_threadsafe(lambda: seen.set_result(look()))
-        return seen.result()
+        return self._ask_loop(lambda: [statement.running() for statement in statements])
 
     def close(self, grace_s: float = CLOSE_GRACE_S) -> None:
         """Stop all statements, journal what is in flight, and close the providers.
@@ -208,12 +200,17 @@ class Gateway:
             if not self._loop.is_closed():
                 raise
 
-    def _ask_loop(self, question: Callable[[], bool]) -> bool:
-        """Return what `question` gives on the event loop; False once the gateway is closed."""
-        answer: concurrent.futures.Future[bool] = concurrent.futures.Future()
+    def _ask_loop(self, question: Callable[[], _T], *, closed: _T | None = None) -> _T:
+        """Return what `question` gives on the event loop, or `closed` once the gateway is closed.
+
+        Raises InternalError where it is closed, and nothing can be said instead.
+        """
+        answer: concurrent.futures.Future[_T] = concurrent.futures.Future()
         with self._lock:
             if self._is_closed:
-                return False
+                if closed is None:
+                    raise InternalError("the gateway is closed")
+                return closed
             self._loop.call_soon_threadsafe(lambda: answer.set_result(question()))
         return answer.result()
 
@@ -253,7 +250,6 @@ class Gateway:
             provider = self._providers.get(provider_name)
             if provider is None:
                 provider = self._providers[provider_name] = self._build_provider(provider_name)
-            price = self._prices.find(self._provider_kind(provider_name), model_id)
             kind_of_window = GradientWindow if provider.lets_wait else AimdWindow
             limit = self._limits.get(model_id, LimitConfig())
             size_max = min(provider.concurrency_max or CONCURRENCY_MAX, limit.max_concurrency)
@@ -261,7 +257,7 @@ class Gateway:
             channel = self._channels[key] = Channel(
                 provider,
                 Limiter(self._clock, kind_of_window(size_max), known, limit.quota),
-                price,
+                self.price(provider_name, model_id),
                 burndown_of(model_id),
                 self._prompt_caching(provider_name, model_id),
                 WarmPrefixes(self._clock),
