@@ -28,7 +28,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from outcrop.errors import ModelUnreachable, ProviderError, TimedOut, Unreachable
-from outcrop.inference.events import breaker_changed, emit
+from outcrop.inference.events import emit_breaker_changed
 
 PATIENCE_S = 10.0
 REST_S = 5.0
@@ -189,4 +189,4 @@ class Breaker:
         """Go into a state, and log that."""
         if state is not self._state:
             self._state = state
-            emit(breaker_changed(self._provider, self._model_id, state.value, self._cause))
+            emit_breaker_changed(self._provider, self._model_id, state.value, self._cause)

@@ -30,9 +30,7 @@ from outcrop.errors import (
     is_fatal_for_model,
 )
 from outcrop.inference.account import Account
-from outcrop.inference.events import (
-    emit_code_failed,
-)
+from outcrop.inference.events import emit_code_failed
 from outcrop.inference.flights import Flight
 from outcrop.inference.group import FailedOnce, GroupSender
 from outcrop.inference.invocation import Invocation

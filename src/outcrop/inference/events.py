@@ -325,12 +325,12 @@ class QuotaLog:
             emit(RatesLearned(self._provider, self._model_id, *rates))
 
 
-def breaker_changed(
+def emit_breaker_changed(
     provider: str, model_id: str, state: str, cause: ProviderError | None
-) -> BreakerChanged:
-    """Return the event of a circuit breaker that goes into `state`."""
+) -> None:
+    """Log that a circuit breaker goes into `state`."""
     error = None if cause is None else type(cause).__name__
-    return BreakerChanged(provider, model_id, state, error, code_of(cause))
+    emit(BreakerChanged(provider, model_id, state, error, code_of(cause)))
 
 
 def _has_changed(before: float | None, now: float | None) -> bool:
