@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from outcrop.errors import DiskFull, Error, ProviderError
+from outcrop.errors import DiskFull, Error
 from outcrop.inference.account import Account
 from outcrop.inference.events import CallAnswered, JournalFailed, emit, emit_call, is_logged
 from outcrop.inference.flights import Flight, Waiter
@@ -16,7 +16,7 @@ from outcrop.inference.group import Sent
 from outcrop.inference.limiter import Wait
 from outcrop.inference.policy import Outcome
 from outcrop.inference.prices import Price
-from outcrop.inference.records import Answer, CallStatus, NewAnswer, NewCall
+from outcrop.inference.records import Answer, CallStatus, NewAnswer, NewCall, error_code_of
 from outcrop.inference.runtime import Runtime
 from outcrop.inference.sender import Tally
 from outcrop.inference.waits import Waits
@@ -85,14 +85,14 @@ class Landing:
                     flight.invocation.provider,
                     flight.invocation.model_id,
                     CallStatus.ANSWERED,
-                    1,
-                    0,
-                    0,
-                    0,
-                    completion.usage,
-                    cost_usd,
-                    started.started_at,
-                    duration_ms,
+                    attempts=1,
+                    throttles=0,
+                    retries=0,
+                    possibly_paid=0,
+                    usage=completion.usage,
+                    cost_usd=cost_usd,
+                    started_at=started.started_at,
+                    duration_ms=duration_ms,
                     answer=self._answer(flight, completion, price),
                     payments=() if calls else payments,  # the first pays for all
                 )
@@ -214,14 +214,8 @@ class Landing:
             cost_usd=tally.cost_usd,
             started_at=tally.started_at,
             duration_ms=round(duration_s * 1_000),
-            error_code=_code_of(error),
+            error_code=None if error is None else error_code_of(error),
             error_message=None if error is None else error.message,
             answer=answer,
             payments=tuple(tally.payments),
         )
-
-
-def _code_of(error: Error | None) -> str | None:
-    if error is None:
-        return None
-    return error.code if isinstance(error, ProviderError) else type(error).__name__

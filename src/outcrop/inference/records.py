@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+from outcrop.errors import Error, ProviderError
 from outcrop.providers.base import JsonObject, TokenUsage
 
 
@@ -29,6 +30,11 @@ class CallStatus(StrEnum):
     POSSIBLY_PAID = "possibly_paid"
     UNUSABLE = "unusable"
     CANCELED = "canceled"
+
+
+def error_code_of(error: Error) -> str:
+    """Return the code of a call's error: the provider's own, or else the name of its class."""
+    return error.code if isinstance(error, ProviderError) else type(error).__name__
 
 
 class StatementOutcome(StrEnum):

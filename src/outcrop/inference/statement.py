@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from outcrop.errors import (
     BudgetExceeded,
     Error,
-    ProviderError,
     QueryCanceled,
     is_fatal_for_model,
 )
@@ -38,7 +37,13 @@ from outcrop.inference.meter import (
 )
 from outcrop.inference.policy import CallPolicy, Outcome
 from outcrop.inference.prompt_cache import PromptCache, prompt_cache_of
-from outcrop.inference.records import CallStatus, NewCall, NewStatement, StatementOutcome
+from outcrop.inference.records import (
+    CallStatus,
+    NewCall,
+    NewStatement,
+    StatementOutcome,
+    error_code_of,
+)
 from outcrop.inference.reservation import StatementBudgets
 from outcrop.inference.runtime import Common, Runtime
 from outcrop.inference.slots import Slots
@@ -164,7 +169,7 @@ class Statement:
             cost_usd=None,
             started_at=self._runtime.clock.wall(),
             duration_ms=0,
-            error_code=error.code if isinstance(error, ProviderError) else type(error).__name__,
+            error_code=error_code_of(error),
             error_message=error.message,
         )
         self._runtime.journal.put_unusable(call)
