@@ -143,7 +143,7 @@ class Ask:
         self._account.meter.asked(len(chunk))
         try:
             answers = self._lookup(own)
-        except BaseException:
+        except BaseException:  # nobody else can end what was claimed
             self._runtime.call(self._release, own)
             raise
         missing = [flight for flight in own if flight.fingerprint not in answers]

@@ -311,7 +311,7 @@ class Dispatcher:
         groups = self._groups[_model_of(flights[0])]
         try:
             sent = await groups.send([flight.invocation for flight in flights], started)
-        except BaseException as error:
+        except BaseException as error:  # however it ended: nothing was sent
             slots.release(len(flights))
             if isinstance(error, Error):  # a budget: no row's fault
                 self.stop(error, at_once=False)

@@ -62,7 +62,7 @@ class Journal:
         try:
             journal_file.prepare(writing, path)
             self._reading = journal_file.connect(path)
-        except BaseException:
+        except BaseException:  # nobody else knows of the connection
             writing.close()
             raise
         self._reading_lock = threading.Lock()

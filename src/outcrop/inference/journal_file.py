@@ -148,7 +148,7 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
     except sqlite3.Error as error:
         connection.close()
         raise translate(error, path) from error
-    except BaseException:
+    except BaseException:  # nobody else knows of the connection
         connection.close()
         raise
     return connection

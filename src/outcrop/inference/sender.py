@@ -202,7 +202,7 @@ class Sender:
                 if not isinstance(error, Throttled):
                     tally.retries += 1
                     self.meter.retried()
-            except BaseException:
+            except BaseException:  # canceled, or a bug: others wait for what the probe shows
                 if is_probe:
                     breaker.abandoned()
                 raise
@@ -285,7 +285,7 @@ class Sender:
         tally.attempts += 1
         try:
             completion = await self._channel.provider.complete(request)
-        except BaseException as error:
+        except BaseException as error:  # however it ended: both must be settled
             self.refused(error, reservation, permit, tally)
             raise
         permit.succeeded(self.quota_tokens(completion.usage))
@@ -321,7 +321,7 @@ class Sender:
             if permit is not None:
                 return permit
             return await self._waits.wait(limiter.acquire(self._share, tokens))
-        except BaseException:
+        except BaseException:  # above all when it is canceled: what is set aside is free again
             reservation.release()
             raise
 

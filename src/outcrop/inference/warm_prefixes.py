@@ -40,7 +40,7 @@ class WarmPrefixes:
                 if not self._is_warm(prefix):
                     self._writing[prefix] = asyncio.Event()
                     written.append(prefix)
-        except BaseException:
+        except BaseException:  # canceled while it waits: others must not wait for it
             self.end_turn(written)
             raise
         return written
