@@ -8,7 +8,7 @@ import pytest
 from outcrop.cli.edge import attempt
 from outcrop.cli.messages import Messages
 from outcrop.cli.terminal import Terminal
-from outcrop.errors import UndefinedRelation
+from outcrop.errors import InternalError, UndefinedRelation
 
 
 @pytest.fixture
@@ -48,6 +48,29 @@ def test_an_unexpected_exception_is_logged(
     assert log.is_relative_to(tmp_path)
     assert "Traceback (most recent call last)" in log.read_text()
     assert "Traceback" not in stream.getvalue()
+
+
+def test_the_log_of_exceptions_does_not_hold_what_they_quote(
+    messages: Messages, tmp_path: Path
+) -> None:
+    prompt = "I am " + "Jonas Berg"
+
+    def bind() -> None:
+        try:
+            fail(KeyError(prompt))
+        except KeyError as cause:
+            raise InternalError(f"not one query: {prompt}") from cause
+
+    assert not attempt(bind, messages)
+    [log] = tmp_path.rglob("outcrop.log")
+    lines = log.read_text().splitlines()
+    assert [line for line in lines if not line.startswith(" ")][1:] == [
+        "Traceback (most recent call last):",
+        "KeyError",
+        "Traceback (most recent call last):",
+        "InternalError",
+    ]
+    assert prompt not in log.read_text()
 
 
 def test_debugging_shows_the_traceback(
