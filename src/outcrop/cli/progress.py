@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from outcrop.cli.terminal import Style, Terminal
 from outcrop.inference.meter import Progress
+from outcrop.pricing.usd import format_usd
 
 _BAR_WIDTH = 20
 _WIDTH_DEFAULT = 80
@@ -42,7 +43,7 @@ def format_cost(cost_usd: float | None, *, is_complete: bool = True) -> str:
     """Return what was spent: `$0.0042`, with a `+` where a part of it is not known."""
     if cost_usd is None:
         return "price unknown"
-    amount = f"${cost_usd:.4f}" if cost_usd else "$0"
+    amount = format_usd(cost_usd)
     return amount if is_complete else f"{amount}+"
 
 

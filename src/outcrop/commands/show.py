@@ -14,6 +14,7 @@ from outcrop.errors import Error, InvalidParameter
 from outcrop.execution.result import Result, ResultColumn, StoredRows
 from outcrop.planner.bind import answer_type
 from outcrop.planner.check_calls import argument_names
+from outcrop.pricing.usd import format_usd
 from outcrop.providers.base import RequestType
 from outcrop.sql.duckdb_dialect import render
 from outcrop.sql.statements import SetSetting, ShowModel, ShowSetting
@@ -79,7 +80,7 @@ def _spending(context: CommandContext, model: ExternalModel) -> Iterator[tuple[s
     costs = [d.cost_usd for d in details if d.cost_usd is not None]
     yield "Calls To Date", str(sum(d.calls for d in details))
     yield "Tokens To Date", str(sum(d.input_tokens + d.output_tokens for d in details))
-    yield "Cost To Date", f"{sum(costs):.6f} USD" if costs or not details else "unknown"
+    yield "Cost To Date", format_usd(sum(costs)) if costs or not details else "unknown"
 
 
 def show_setting_value(context: CommandContext, statement: ShowSetting) -> Result:

@@ -7,8 +7,7 @@ from outcrop.execution.question import Failures
 from outcrop.execution.result import Notice
 from outcrop.inference.budget import SpendAlert
 from outcrop.inference.meter import Summary
-
-_USD_MIN = 0.000001
+from outcrop.pricing.usd import format_usd
 
 
 def closing_notice(summary: Summary, failures: Failures) -> Notice:
@@ -43,13 +42,13 @@ def budget_notice(alert: SpendAlert) -> Notice:
 def _cost(summary: Summary) -> str:
     if summary.calls == 0:
         saved = summary.saved_cost_usd
-        return "cost $0" + (f" (saved {_usd(saved)})" if saved else "")
+        return "cost $0" + (f" (saved {format_usd(saved)})" if saved else "")
     if summary.cost_usd is None:
         return "price unknown"
     if not summary.is_cost_complete:
-        return f"cost {_usd(summary.cost_usd)} and calls of unknown price"
-    return f"cost {_usd(summary.cost_usd)}" + (
-        f" (saved {_usd(summary.saved_cost_usd)})" if summary.saved_cost_usd else ""
+        return f"cost {format_usd(summary.cost_usd)} and calls of unknown price"
+    return f"cost {format_usd(summary.cost_usd)}" + (
+        f" (saved {format_usd(summary.saved_cost_usd)})" if summary.saved_cost_usd else ""
     )
 
 
@@ -59,11 +58,3 @@ def _hint(summary: Summary) -> str | None:
     if summary.truncated:
         return "Raise MAX_TOKENS of the model, or maxTokens of the call, for whole answers."
     return None
-
-
-def _usd(amount: float) -> str:
-    if amount == 0:
-        return "$0"
-    if amount < _USD_MIN:
-        return f"under ${_USD_MIN:.6f}"
-    return f"${amount:,.2f}" if amount >= 1 else f"${amount:.6f}".rstrip("0")

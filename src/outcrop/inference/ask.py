@@ -36,6 +36,7 @@ from outcrop.inference.tokens import (
     estimate_output_tokens,
     output_tokens_max,
 )
+from outcrop.pricing.usd import format_usd
 from outcrop.providers.base import TokenUsage
 
 CHUNK = LOOKUP_MAX
@@ -205,7 +206,7 @@ class Ask:
         totals = self._totals()
         left = self._unanswered + totals.failed + self._count_unknown(feed)
         cost = totals.cost.usd
-        spent = "nothing of known price" if cost is None else f"${cost:.6f}"
+        spent = "nothing of known price" if cost is None else format_usd(cost)
         is_budget = isinstance(error, BudgetExceeded)
         what_to_do = error.hint or ("Raise the limit." if is_budget else "Mend the endpoint.")
         return type(error)(
@@ -232,7 +233,7 @@ class Ask:
             estimate_input_tokens(round(self._taken.chars / self._taken.count), history),
             estimate_output_tokens(1, history, tokens_max),
         )
-        return f": about ${calls * price.cost_usd(usage):.6f}"
+        return f": about {format_usd(calls * price.cost_usd(usage))}"
 
     def _count_unknown(self, feed: Feed) -> int:
         """Return how many of the invocations that were never taken have no answer yet."""

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from outcrop.errors import BudgetExceeded
+from outcrop.pricing.usd import format_usd
 
 SESSION_LIMIT = "outcrop.session_max_cost_usd"
 ALERTS_PERCENT = (50, 80, 100)
@@ -172,9 +173,10 @@ class Budget:
         if self.max_calls is not None and self._spent_calls >= self.max_calls:
             message = f"outcrop.max_calls of {self.max_calls:,} is reached"
         else:
+            spent, next_call = format_usd(self.spent_usd), format_usd(usd_of(cost_pico))
             message = (
-                f"{self.title} of {self._limit()} is reached: ${self.spent_usd:.6f} of it is spent "
-                f"and the next call may cost ${usd_of(cost_pico):.6f}{self.renewal}"
+                f"{self.title} of {self._limit()} is reached: {spent} of it is spent and the next "
+                f"call may cost {next_call}{self.renewal}"
             )
         return BudgetExceeded(message, hint=self.remedy)
 
@@ -188,7 +190,7 @@ class Budget:
         return SpendAlert(
             percent,
             f"{percent} % of {self.title} of {self._limit()} is spent: "
-            f"${self.spent_usd:.6f}{self.renewal}",
+            f"{format_usd(self.spent_usd)}{self.renewal}",
         )
 
     def hold_alerts(self) -> None:
@@ -224,6 +226,7 @@ class Budget:
         )
 
     def _limit(self) -> str:
+        """Return the limit as it was set, to its last digit."""
         return "$" + f"{usd_of(self.max_pico or 0):,.12f}".rstrip("0").rstrip(".")
 
     def _percent(self) -> int:

@@ -12,6 +12,7 @@ from typing import Any
 
 from outcrop.planner.call_numbers import CallNumbers, Interval, total_numbers
 from outcrop.planner.plan_node import PlanNode
+from outcrop.pricing.usd import format_usd
 
 LOCAL = "local"
 Measured = Mapping[str, CallNumbers]
@@ -83,12 +84,8 @@ def _cost(numbers: CallNumbers) -> str:
     if numbers.cost_usd is None:
         return "cost=unknown"
     if numbers.price_as_of in (None, LOCAL):
-        return f"cost={_amount(numbers.cost_usd)} usd"
-    return f"cost={_amount(numbers.cost_usd)} usd prices of {numbers.price_as_of}"
-
-
-def _amount(usd: float) -> str:
-    return f"{usd:.6f}".rstrip("0").rstrip(".") or "0"
+        return f"cost={format_usd(numbers.cost_usd)}"
+    return f"cost={format_usd(numbers.cost_usd)} prices of {numbers.price_as_of}"
 
 
 def _sample_lines(numbers: CallNumbers) -> Iterator[str]:
@@ -99,11 +96,11 @@ def _sample_lines(numbers: CallNumbers) -> Iterator[str]:
     if (tokens := numbers.output_tokens_interval) is not None:
         yield f"Tokens out: {numbers.output_tokens} ({tokens.low:.0f} to {tokens.high:.0f})"
     if numbers.cost_interval is not None:
-        yield f"Cost: {_amount(numbers.cost_usd or 0)} usd ({_usd_interval(numbers.cost_interval)})"
+        yield f"Cost: {format_usd(numbers.cost_usd or 0)} ({_usd_interval(numbers.cost_interval)})"
 
 
 def _usd_interval(interval: Interval) -> str:
-    return f"{_amount(interval.low)} to {_amount(interval.high)} usd"
+    return f"{format_usd(interval.low)} to {format_usd(interval.high)}"
 
 
 def show_json(plan: PlanNode, measured: Measured, *, has_actuals: bool = False) -> str:

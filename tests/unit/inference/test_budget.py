@@ -142,8 +142,7 @@ def test_it_stops_when_nothing_in_flight_could_make_room(spending: OpenSpending)
         return str(caught.value)
 
     assert asyncio.run(scenario()) == (
-        "outcrop.max_cost_usd of $1 is reached: $0.600000 of it is spent and the next call may "
-        "cost $0.600000"
+        "outcrop.max_cost_usd of $1 is reached: $0.6 of it is spent and the next call may cost $0.6"
     )
 
 
@@ -259,8 +258,8 @@ def test_one_statement_waits_for_what_another_has_in_flight(spending: OpenSpendi
         with pytest.raises(BudgetExceeded) as caught:
             await waiting[3]
         assert caught.value.message == (
-            "the daily budget of $1 is reached: $1.000000 of it is spent and the next call may "
-            "cost $0.300000; it begins anew at 2026-12-01 00:00 UTC"
+            "the daily budget of $1 is reached: $1.00 of it is spent and the next call may "
+            "cost $0.3; it begins anew at 2026-12-01 00:00 UTC"
         )
 
     asyncio.run(scenario())
@@ -441,10 +440,10 @@ def test_an_alert_is_told_once_in_a_period(spending: OpenSpending, clock: Virtua
     until = "it begins anew at 2026-12-01 00:00 UTC"
     title = "the daily budget for user 'ann' of $1"
     assert told(first, 0.49) == []
-    assert told(first, 0.01) == [(50, f"50 % of {title} is spent: $0.500000; {until}")]
+    assert told(first, 0.01) == [(50, f"50 % of {title} is spent: $0.5; {until}")]
     assert told(second, 0.29) == []
-    assert told(second, 0.02) == [(80, f"80 % of {title} is spent: $0.810000; {until}")]
-    assert told(first, 0.19) == [(100, f"100 % of {title} is spent: $1.000000; {until}")]
+    assert told(second, 0.02) == [(80, f"80 % of {title} is spent: $0.81; {until}")]
+    assert told(first, 0.19) == [(100, f"100 % of {title} is spent: $1.00; {until}")]
     clock.now_s += DAY_S
     assert told(first, 0.9)[0][0] == 80
 

@@ -222,11 +222,11 @@ def test_a_budget_of_calls_is_never_overshot(tmp_path: Path) -> None:
             ask(statement, invocations(20))
         assert len(home.provider.requests) == 7
         assert str(caught.value) == (
-            "outcrop.max_calls of 7 is reached; $0.000140 was spent on 7 calls, "
+            "outcrop.max_calls of 7 is reached; $0.00014 was spent on 7 calls, "
             "7 answers are kept, 13 invocations are left"
         )
         assert caught.value.hint == (
-            "Raise the limit. Running it again pays for the 13 left alone: about $0.000260."
+            "Raise the limit. Running it again pays for the 13 left alone: about $0.00026."
         )
         assert statement.finish().outcome is StatementOutcome.BUDGET_EXCEEDED
         ask(home.statement(max_calls=13), invocations(20))

@@ -32,11 +32,11 @@ def _tree(numbers: CallNumbers) -> PlanNode:
 def test_text() -> None:
     assert show_text(_tree(NUMBERS), {}) == [
         "XN Infer f on model 'm' via p  (rows=9 invocations=5 reused=1 calls=4 tokens in=40 "
-        "out=80 cost=0.0125 usd prices of 2026-11-01 time=2.0 s)",
+        "out=80 cost=$0.0125 prices of 2026-11-01 time=2.0 s)",
         "  Prompt: p",
         "  ->  XN Seq Scan on t  (cost=0.00..0.11 rows=9 width=4)",
         "        Filter: (i < 9)",
-        "Model calls: invocations=5 reused=1 calls=4 tokens in=40 out=80 cost=0.0125 usd prices "
+        "Model calls: invocations=5 reused=1 calls=4 tokens in=40 out=80 cost=$0.0125 prices "
         "of 2026-11-01 time=2.0 s",
     ]
 
@@ -56,7 +56,7 @@ def test_what_is_unknown_is_said_to_be() -> None:
 
 def test_a_local_model_is_free_and_has_no_date() -> None:
     numbers = replace(NUMBERS, cost_usd=0.0, price_as_of="local")
-    assert "cost=0 usd time" in show_text(_tree(numbers), {})[0]
+    assert "cost=$0 time" in show_text(_tree(numbers), {})[0]
 
 
 def test_a_bound_is_marked() -> None:
@@ -90,9 +90,9 @@ def test_a_sample_shows_its_bounds() -> None:
         "  Sample: 3 invocations answered",
         "  Selectivity: 0.250 (0.100 to 0.500)",
         "  Tokens out: 80 (70 to 90)",
-        "  Cost: 0.0125 usd (0.01 to 0.02 usd)",
+        "  Cost: $0.0125 ($0.01 to $0.02)",
     ]
-    assert lines[-1] == "Cost, 90 % interval: 0.01 to 0.02 usd"
+    assert lines[-1] == "Cost, 90 % interval: $0.01 to $0.02"
     document = json.loads(show_json(_tree(UNKNOWN), {"_d1": sampled}))
     assert document["Plan"]["Calls"]["Selectivity Interval"] == [0.1, 0.5]
     assert document["Model Calls"]["Cost USD Interval"] == [0.01, 0.02]
