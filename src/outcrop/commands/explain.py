@@ -17,7 +17,8 @@ from outcrop.commands.prepared import statement_to_run
 from outcrop.commands.rows import plan_insert
 from outcrop.datatypes import VARCHAR
 from outcrop.errors import FeatureNotSupported
-from outcrop.execution.count_calls import CallCounter, CountOptions
+from outcrop.execution.count_calls import CallCounter
+from outcrop.execution.journaled_calls import JournaledCalls
 from outcrop.execution.measure_calls import MeasuringOperator
 from outcrop.execution.model_statistics import ModelSources, model_statistics
 from outcrop.execution.result import Result, ResultColumn, StoredRows
@@ -78,7 +79,8 @@ def _measure(
             bounds = _count(context, statement, plan, models)
             with context.runner.asking(plan, context.request(statement.text)) as (run, operator):
                 sampler = CallSampler(
-                    _counter(context, models),
+                    context.engine,
+                    _journaled(context, models),
                     operator,
                     bounds,
                     statement.sample_size,
@@ -100,15 +102,16 @@ def _count(
 ) -> Mapping[str, CallNumbers]:
     for view in plan.system_views:
         store_system_view(view, context.request(statement.text).state, context.engine)
-    return _counter(context, models).count(plan)
+    return CallCounter(context.engine, _journaled(context, models)).count(plan)
 
 
-def _counter(context: CommandContext, models: Mapping[int, ModelStatistics]) -> CallCounter:
-    options = CountOptions(
+def _journaled(context: CommandContext, models: Mapping[int, ModelStatistics]) -> JournaledCalls:
+    return JournaledCalls(
+        context.journal,
+        models,
         reuse_answers=bool(context.settings["outcrop.reuse_answers"]),
         max_tokens_default=int(context.settings["outcrop.max_tokens_default"] or 1),
     )
-    return CallCounter(context.engine, context.journal, models, options)
 
 
 def _plan_of(context: CommandContext, statement: Statement) -> StagedPlan:

@@ -7,25 +7,20 @@ most that can come (`planner/relax_unknown.py`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import TypeAlias
 
 from sqlglot import exp
 
 from outcrop.catalog.objects import Volatility
 from outcrop.engines.base import EngineSession
-from outcrop.errors import Error, ProviderError
-from outcrop.execution.compose_invocation import Destination, InvocationComposer
 from outcrop.execution.executor import PlanRun, StageOperator
 from outcrop.execution.infer import ANSWER_SCHEMA, batched
+from outcrop.execution.journaled_calls import JournaledCalls, Row, Valued, id_of, values_of
 from outcrop.execution.order_choice import OrderChoice
-from outcrop.execution.read_answer import AnswerReader
 from outcrop.execution.stored_rows import count_rows, rows_of
-from outcrop.inference.invocation import Invocation
-from outcrop.inference.journal import LOOKUP_MAX, Journal
-from outcrop.inference.records import Answer
+from outcrop.inference.journal import LOOKUP_MAX
 from outcrop.planner.call_numbers import CallNumbers, ModelStatistics, cost_of_calls, time_of_calls
 from outcrop.planner.plan import (
     FilterInBatches,
@@ -37,11 +32,6 @@ from outcrop.planner.plan import (
     relations_of,
 )
 from outcrop.planner.relax_unknown import Unknown, relax_unknown
-
-Asked: TypeAlias = "tuple[Invocation, list[tuple[object, ...]]]"
-"""An invocation, and the rows (id, argument, ...) that make it."""
-Invocations: TypeAlias = "Mapping[bytes, Asked]"
-Valued: TypeAlias = "tuple[int, str | None]"
 
 
 @dataclass(slots=True)
@@ -73,14 +63,6 @@ class CallCount:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class CountOptions:
-    """What of the session's settings bears on which calls there are."""
-
-    reuse_answers: bool
-    max_tokens_default: int
-
-
 class _Unanswered(Exception):
     """A batch needs an answer that nobody has: the next batch cannot be known."""
 
@@ -93,9 +75,7 @@ class CallCounter(StageOperator):
     """
 
     engine: EngineSession
-    journal: Journal
-    models: Mapping[int, ModelStatistics]
-    options: CountOptions
+    journaled: JournaledCalls
     counts: dict[str, CallCount] = field(default_factory=dict)
     _unknown: Unknown = field(default_factory=Unknown)
     _seen: set[bytes] = field(default_factory=set)
@@ -112,9 +92,12 @@ class CallCounter(StageOperator):
         finally:
             run.cleanup()
         return {
-            call.ids: self.counts.get(call.ids, CallCount()).numbers(self.models[call.model.oid])
+            call.ids: self.counts.get(call.ids, CallCount()).numbers(self._model(call))
             for call in calls
         }
+
+    def _model(self, call: StagedCall) -> ModelStatistics:
+        return self.journaled.models[call.model.oid]
 
     def _count_stage(self, stage: Stage, run: PlanRun) -> None:
         match stage:
@@ -211,13 +194,12 @@ class CallCounter(StageOperator):
         count.rows += rows
         keys = {column.name for column in call.distinct.selects[1:]}
         asked = list(rows_of(self.engine, f'SELECT * FROM "{call.ids}" ORDER BY id'))
-        if not keys.isdisjoint(self._unknown.columns.get(relation, frozenset())):
+        is_unknown = not keys.isdisjoint(self._unknown.columns.get(relation, frozenset()))
+        if is_unknown:
             values = self._count_stand_ins(call, count, asked)
         else:
             values = self._count_known(call, count, asked)
-        if relation in self._unknown.rows or not keys.isdisjoint(
-            self._unknown.columns.get(relation, frozenset())
-        ):
+        if is_unknown or relation in self._unknown.rows:
             count.is_bound = True
             most = self._unknown.rows_max.get(relation)
             if most is not None:
@@ -225,26 +207,27 @@ class CallCounter(StageOperator):
         return values
 
     def _count_stand_ins(
-        self, call: StagedCall, count: CallCount, asked: Sequence[tuple[object, ...]]
+        self, call: StagedCall, count: CallCount, asked: Sequence[Row]
     ) -> list[Valued]:
-        model = self.models[call.model.oid]
+        model = self._model(call)
         count.invocations += len(asked)
         count.calls += len(asked)
         tokens = model.input_tokens_of(model.output_tokens_of_answer() / model.tokens_per_char)
         count.chars += round(len(asked) * tokens / model.tokens_per_char)
         self._unknown.columns[call.answers] = frozenset({"value"})
-        return [(_id(row), _stand_in(call, row)) for row in asked]
+        return [(id_of(row), _stand_in(call, row)) for row in asked]
 
     def _count_known(
-        self, call: StagedCall, count: CallCount, asked: Sequence[tuple[object, ...]]
+        self, call: StagedCall, count: CallCount, asked: Sequence[Row]
     ) -> list[Valued]:
         values: list[Valued] = []
         is_volatile = call.model.volatility is Volatility.VOLATILE
-        invocations = self.invocations(
+        invocations = self.journaled.invocations(
             call, asked, lambda row: f"{call.ids}:{row}" if is_volatile else ""
         )
-        while chunk := dict(islice(invocations, LOOKUP_MAX)):
-            answers = self._lookup(chunk)
+        pending = iter(invocations.items())
+        while chunk := dict(islice(pending, LOOKUP_MAX)):
+            answers = self.journaled.usable_answers(list(chunk))
             for fingerprint, (invocation, rows) in chunk.items():
                 count.invocations += 1
                 if fingerprint not in answers:
@@ -252,81 +235,15 @@ class CallCounter(StageOperator):
                     count.calls += is_new
                     count.chars += len(invocation.body) if is_new else 0
                     self._seen.add(fingerprint)
-                    values += [(_id(row), _stand_in(call, row)) for row in rows]
+                    values += [(id_of(row), _stand_in(call, row)) for row in rows]
                     self._note_unanswered(call)
-            values += self.read(call, answers, chunk)
+            values += values_of(call, answers, chunk)
         return values
-
-    def read(
-        self, call: StagedCall, answers: Mapping[bytes, Answer], invocations: Invocations
-    ) -> Iterator[Valued]:
-        """Yield (id, value) of the answers that are there; None for one that holds no value."""
-        reader = AnswerReader(call.model)
-        for fingerprint, answer in answers.items():
-            value = read_value(reader, answer)
-            yield from ((_id(row), value) for row in invocations[fingerprint][1])
 
     def _note_unanswered(self, call: StagedCall) -> None:
         if self._must_be_exact:
             raise _Unanswered
         self._unknown.columns[call.answers] = frozenset({"value"})
-
-    def _lookup(self, chunk: Invocations) -> Mapping[bytes, Answer]:
-        if not self.options.reuse_answers:
-            return {}
-        return self.journal.lookup(list(chunk))
-
-    def journaled_values(
-        self, call: StagedCall, fingerprints: Sequence[bytes]
-    ) -> dict[bytes, str | None]:
-        """Return the values of the answers that are there; None for one that holds no value."""
-        reader = AnswerReader(call.model)
-        found: dict[bytes, str | None] = {}
-        if self.options.reuse_answers:
-            for fingerprint, answer in self.answers(fingerprints).items():
-                found[fingerprint] = read_value(reader, answer)
-        return found
-
-    def answers(self, fingerprints: Sequence[bytes]) -> dict[bytes, Answer]:
-        """Return the answers that are journaled, whether they may be used or not."""
-        found: dict[bytes, Answer] = {}
-        for start in range(0, len(fingerprints), LOOKUP_MAX):
-            found |= self.journal.lookup(fingerprints[start : start + LOOKUP_MAX])
-        return found
-
-    def composer(self, call: StagedCall) -> InvocationComposer:
-        """Return what makes the requests of a call."""
-        return InvocationComposer(
-            call.model,
-            _destination(self.models[call.model.oid]),
-            max_tokens_default=self.options.max_tokens_default,
-        )
-
-    def invocations(
-        self,
-        call: StagedCall,
-        asked: Sequence[tuple[object, ...]],
-        salt_of: Callable[[object], str],
-    ) -> Iterator[tuple[bytes, Asked]]:
-        """Yield each distinct invocation by its fingerprint, with the rows that make it.
-
-        `salt_of` keeps those of a volatile model apart. A row of which no request can be made fails
-        before anything is sent: it is no call.
-        """
-        composer = self.composer(call)
-        found: dict[bytes, Asked] = {}
-        for row in asked:
-            try:
-                texts = [_text(value) for value in row[1:]]
-                invocation = composer.compose(texts, salt_of(row[0]))
-            except ProviderError:
-                continue
-            found.setdefault(invocation.fingerprint, (invocation, []))[1].append(row)
-        yield from found.items()
-
-
-def _destination(model: ModelStatistics) -> Destination:
-    return Destination(model.provider, model.model_id)
 
 
 def _limit(count: CallCount, most: int) -> None:
@@ -338,24 +255,8 @@ def _limit(count: CallCount, most: int) -> None:
     count.rows = min(count.rows, most)
 
 
-def read_value(reader: AnswerReader, answer: Answer) -> str | None:
-    """Return the value that an answer holds; None where it holds none of the declared type."""
-    try:
-        return reader.read(answer.response)
-    except Error:
-        return None
-
-
-def _stand_in(call: StagedCall, row: tuple[object, ...]) -> str:
+def _stand_in(call: StagedCall, row: Row) -> str:
     return f"{call.ids}:{row[0]}"
-
-
-def _id(row: tuple[object, ...]) -> int:
-    return int(str(row[0]))
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)
 
 
 def _all_rows(relation: str) -> exp.Query:

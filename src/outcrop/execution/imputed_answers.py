@@ -16,10 +16,11 @@ from random import Random
 
 from outcrop.catalog.objects import Volatility
 from outcrop.datatypes import VARCHAR
+from outcrop.engines.base import EngineSession
 from outcrop.errors import ProviderError
-from outcrop.execution.count_calls import CallCounter, Valued
 from outcrop.execution.executor import StageOperator
 from outcrop.execution.infer import ANSWER_SCHEMA, batched
+from outcrop.execution.journaled_calls import JournaledCalls, Row, Valued
 from outcrop.execution.order_choice import Spent
 from outcrop.execution.stored_rows import count_rows, rows_of
 from outcrop.inference.records import Answer
@@ -92,17 +93,17 @@ class AnswerSource:
     def __init__(
         self,
         call: StagedCall,
-        counter: CallCounter,
+        journaled: JournaledCalls,
         sample: CallSample,
         sampled: Mapping[bytes, SampledAnswer],
     ) -> None:
         self.call = call
         self.sampled = {} if call.model.volatility is Volatility.VOLATILE else sampled
         self._sample = sample
-        self._counter = counter
-        self._composer = counter.composer(call)
+        self._journaled = journaled
+        self._composer = journaled.composer(call)
         self._requests: dict[tuple[object, ...], tuple[bytes, int] | None] = {}
-        self._journaled: dict[bytes, str | None] = {}
+        self._known: dict[bytes, str | None] = {}
         self._looked_up: set[bytes] = set()
         values = [each.value for each in sample.answers.values()]
         self._donors: Sequence[str | None] = values
@@ -138,7 +139,7 @@ class AnswerSource:
             # None was rejected, which does not say that none will be: Jeffreys' prior.
             self._rejected_share = random.betavariate(0.5, self._sample.answered + 0.5)
 
-    def requests(self, asked: Sequence[tuple[object, ...]]) -> Iterator[tuple[int, bytes, int]]:
+    def requests(self, asked: Sequence[Row]) -> Iterator[tuple[int, bytes, int]]:
         """Yield (id, fingerprint, length) of the requests for rows (id, argument, ...)."""
         for row in asked:
             arguments = row[1:]
@@ -162,16 +163,16 @@ class AnswerSource:
             return
         new = [f for f in fingerprints if f not in self._looked_up and f not in self.sampled]
         self._looked_up.update(new)
-        self._journaled |= self._counter.journaled_values(self.call, new)
+        self._known |= self._journaled.usable_values(self.call, new)
 
     def is_journaled(self, fingerprint: bytes) -> bool:
         """Tell whether an answer was there before the sample."""
-        return fingerprint in self._journaled
+        return fingerprint in self._known
 
     def value(self, fingerprint: bytes, random: Random) -> str | None:
         """Return the value of an answer: as it is, or drawn."""
-        if fingerprint in self._journaled:
-            return self._journaled[fingerprint]
+        if fingerprint in self._known:
+            return self._known[fingerprint]
         if (known := self.sampled.get(fingerprint)) is not None:
             return known.value
         if not self._pool or random.random() < self._rejected_share:
@@ -190,10 +191,10 @@ class ImputingOperator(StageOperator):
     """Answers the calls of one run of a plan from their sources, and tallies what they come to."""
 
     def __init__(
-        self, counter: CallCounter, sources: Mapping[str, AnswerSource], random: Random
+        self, engine: EngineSession, sources: Mapping[str, AnswerSource], random: Random
     ) -> None:
         self.tallies = {ids: CallTally() for ids in sources}
-        self._counter = counter
+        self._engine = engine
         self._sources = sources
         self._random = random
         self._values: dict[bytes, str | None] = {}
@@ -202,7 +203,7 @@ class ImputingOperator(StageOperator):
 
     def run(self, stage: Infer) -> None:
         """Store the distinct arguments of the calls of a stage, and answers to them."""
-        engine = self._counter.engine
+        engine = self._engine
         rows = count_rows(engine, stage.relation)
         for call in stage.calls:
             engine.materialize(call.ids, call.sql)
@@ -218,9 +219,7 @@ class ImputingOperator(StageOperator):
             total = total.plus(source.spent(self.tallies[ids]))
         return total
 
-    def _answers(
-        self, source: AnswerSource, asked: Sequence[tuple[object, ...]]
-    ) -> Iterator[Valued]:
+    def _answers(self, source: AnswerSource, asked: Sequence[Row]) -> Iterator[Valued]:
         tally = self.tallies[source.call.ids]
         requests = list(source.requests(asked))
         source.look_up([fingerprint for _, fingerprint, _ in requests])

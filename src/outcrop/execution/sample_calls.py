@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlglot import exp
 
+from outcrop.engines.base import EngineSession
 from outcrop.execution.arrow_columns import integer_column
-from outcrop.execution.count_calls import CallCounter, read_value
 from outcrop.execution.executor import PlanRun, StageOperator
 from outcrop.execution.extrapolate import extrapolated
 from outcrop.execution.imputed_answers import (
@@ -29,6 +29,7 @@ from outcrop.execution.imputed_answers import (
     SampledAnswer,
 )
 from outcrop.execution.infer import ANSWER_SCHEMA, InferOperator, batched
+from outcrop.execution.journaled_calls import JournaledCalls, read_value, values_of
 from outcrop.execution.read_answer import AnswerReader
 from outcrop.execution.stored_rows import count_rows, rows_of
 from outcrop.planner.call_numbers import CallNumbers
@@ -47,7 +48,8 @@ class CallSampler(StageOperator):
     `size` is the most that is asked of each call; `random` draws them.
     """
 
-    counter: CallCounter
+    engine: EngineSession
+    journaled: JournaledCalls
     operator: InferOperator
     bounds: Mapping[str, CallNumbers]
     size: int
@@ -70,7 +72,7 @@ class CallSampler(StageOperator):
         ]
         return {
             call.ids: extrapolated(
-                self.counter.models[call.model.oid],
+                self.journaled.models[call.model.oid],
                 self._samples[call.ids],
                 [tally[call.ids] for tally in tallies],
                 self.bounds[call.ids],
@@ -101,13 +103,13 @@ class CallSampler(StageOperator):
             self._samples[call.ids] = self._sample_call(call)
         keys = [_keys(call)[0] for call in stage.calls]
         asked = " OR ".join(f'"{key}" IS NOT NULL' for key in keys)
-        before = count_rows(self.counter.engine, stage.relation, asked)
+        before = count_rows(self.engine, stage.relation, asked)
         for call in stage.calls:
             self._leave_out(call, stage.relation)
-        kept = count_rows(self.counter.engine, stage.relation, asked)
+        kept = count_rows(self.engine, stage.relation, asked)
         if before and kept < before:
             cut = round(_BUCKETS * kept / before)
-            self.counter.engine.execute(
+            self.engine.execute(
                 f'DELETE FROM "{stage.relation}" WHERE NOT ({asked}) '
                 f"AND hash(rowid) % {_BUCKETS} >= {cut}"
             )
@@ -117,7 +119,7 @@ class CallSampler(StageOperator):
         """Remove the rows of which a call was not answered."""
         keys = _keys(call)
         matches = " AND ".join(f'd."{key}" IS NOT DISTINCT FROM r."{key}"' for key in keys)
-        self.counter.engine.execute(
+        self.engine.execute(
             f'DELETE FROM "{relation}" AS r WHERE r."{keys[0]}" IS NOT NULL AND NOT EXISTS '
             f'(SELECT 1 FROM "{call.ids}" AS d JOIN "{call.answers}" AS a ON a.id = d.id '
             f"WHERE {matches})"
@@ -130,9 +132,9 @@ class CallSampler(StageOperator):
         """
         assert self._plan is not None
         query = passing_query(self._plan, stage.relation)
-        if query is None or not count_rows(self.counter.engine, stage.relation):
+        if query is None or not count_rows(self.engine, stage.relation):
             return
-        [(total, passed)] = rows_of(self.counter.engine, render(query))
+        [(total, passed)] = rows_of(self.engine, render(query))
         share = int(str(passed)) / int(str(total)) if total else 0.0
         samples = [self._samples[call.ids] for call in stage.calls]
         answered = min(sample.answered for sample in samples)
@@ -142,26 +144,25 @@ class CallSampler(StageOperator):
             sample.selectivity_interval = share_interval(share * answered, answered, everything)
 
     def _sample_call(self, call: StagedCall) -> CallSample:
-        counter = self.counter
         ids = self.operator.store_ids(call)
         question = self.operator.question(call)
         asked = [row for b in ids for row in zip(*(c.to_pylist() for c in b.columns), strict=True)]
-        invocations = dict(counter.invocations(call, asked, question.salt_of))
-        known = counter.answers(list(invocations)) if counter.options.reuse_answers else {}
+        invocations = self.journaled.invocations(call, asked, question.salt_of)
+        known = self.journaled.usable_answers(list(invocations))
         open_ = [fingerprint for fingerprint in invocations if fingerprint not in known]
         drawn = self.random.sample(open_, min(self.size, len(open_)))
         chosen = [row[0] for fingerprint in drawn for row in invocations[fingerprint][1]]
         question.add([_only(batch, chosen) for batch in ids])
         question.close()
         values = list(self.operator.answers(question))
-        values += counter.read(call, known, invocations)
-        counter.engine.load_arrow(call.answers, batched(values), ANSWER_SCHEMA)
+        values += values_of(call, known, invocations)
+        self.engine.load_arrow(call.answers, batched(values), ANSWER_SCHEMA)
         reader = AnswerReader(call.model)
         answers = {
             fingerprint: SampledAnswer(
                 len(invocations[fingerprint][0].body), read_value(reader, answer), answer
             )
-            for fingerprint, answer in counter.answers(drawn).items()
+            for fingerprint, answer in self.journaled.answers(drawn).items()
         }
         return CallSample(answers, len(invocations), len(drawn), len(known) + len(drawn))
 
@@ -169,18 +170,18 @@ class CallSampler(StageOperator):
         """Run the plan on all rows: once if no answer bears on which calls there are."""
         sampled = {f: a for sample in self._samples.values() for f, a in sample.answers.items()}
         sources = {
-            call.ids: AnswerSource(call, self.counter, self._samples[call.ids], sampled)
+            call.ids: AnswerSource(call, self.journaled, self._samples[call.ids], sampled)
             for call in plan.calls()
         }
         runs = RUNS if any(bound.is_bound for bound in self.bounds.values()) else 1
         before = list(takewhile(lambda stage: isinstance(stage, Materialize), plan.stages))
         tallies: list[Mapping[str, CallTally]] = []
-        stored = PlanRun(self.counter.engine)
+        stored = PlanRun(self.engine)
         try:
             stored.run_stages(before, self)
             for _ in range(runs):
-                operator = ImputingOperator(self.counter, sources, self.random)
-                run = PlanRun(self.counter.engine)
+                operator = ImputingOperator(self.engine, sources, self.random)
+                run = PlanRun(self.engine)
                 try:
                     run.run_stages(plan.stages[len(before) :], operator)
                 finally:

@@ -11,8 +11,8 @@ from sqlglot import exp
 from outcrop.catalog.objects import ExternalModel, Volatility
 from outcrop.datatypes import INTEGER
 from outcrop.execution.compose_invocation import Destination, InvocationComposer
-from outcrop.execution.count_calls import CallCounter
 from outcrop.execution.imputed_answers import AnswerSource, CallSample, CallTally, SampledAnswer
+from outcrop.execution.journaled_calls import JournaledCalls
 from outcrop.inference.records import Answer
 from outcrop.planner.plan import StagedCall
 from outcrop.providers.base import TokenUsage
@@ -22,12 +22,12 @@ FUNCTION = model(1, "f")
 
 
 class _Journal:
-    """Stands for a counter whose journal has one answer."""
+    """Stands for a journal that has one answer."""
 
     def composer(self, call: StagedCall) -> InvocationComposer:
         return InvocationComposer(call.model, Destination("p", "m"), max_tokens_default=9)
 
-    def journaled_values(
+    def usable_values(
         self, _: StagedCall, fingerprints: Sequence[bytes]
     ) -> dict[bytes, str | None]:
         return {f: "journaled" for f in fingerprints if f == b"before"}
@@ -46,7 +46,7 @@ def _source(
     }
     sample = CallSample(answers, 100, len(values), len(values), selectivity)
     call = StagedCall(function, exp.select("1"), "_d1", "_a1")
-    return AnswerSource(call, cast(CallCounter, _Journal()), sample, answers)
+    return AnswerSource(call, cast(JournaledCalls, _Journal()), sample, answers)
 
 
 def test_an_answer_that_is_there_is_taken_as_it_is() -> None:
