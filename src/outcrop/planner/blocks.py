@@ -71,6 +71,14 @@ def _collect_blocks(node: exp.Expr, found: list[exp.Select]) -> None:
                 _collect_blocks(part, found)
 
 
+def arms(query: exp.Expr | None) -> list[exp.Select]:
+    """Return the blocks that a query is made of: those of its set operations, or itself."""
+    query = query.unnest() if isinstance(query, exp.Subquery) else query
+    if isinstance(query, exp.SetOperation):
+        return [*arms(query.left), *arms(query.right)]
+    return [query] if isinstance(query, exp.Select) else []
+
+
 def conjuncts(condition: exp.Expr | None) -> list[exp.Expr]:
     """Return the parts of a condition that are joined by AND at its top."""
     if condition is None:
@@ -208,6 +216,19 @@ def upper_clauses(block: exp.Select) -> list[exp.Expr]:
     return parts
 
 
+def typed_column(name: str, table: str, like: exp.Expr) -> exp.Column:
+    """Return a column of a source, of the type of `like`."""
+    column = exp.column(name, table=table, quoted=True)
+    column.type = like.type
+    return column
+
+
+def derived_table(query: exp.Query, alias: str) -> exp.Subquery:
+    """Return a query as a source of another one."""
+    name = exp.to_identifier(alias, quoted=True)
+    return exp.Subquery(this=query, alias=exp.TableAlias(this=name))
+
+
 @dataclass(slots=True)
 class Split:
     """A block that is being split: clauses and expressions move from `outer` to `inner`."""
@@ -248,10 +269,7 @@ class Split:
                     carried[key] = self._unique(column.name, taken)
                 _read(column, carried[key], alias)
         self.inner.set("expressions", self._projections(carried))
-        source = exp.Subquery(
-            this=self.inner, alias=exp.TableAlias(this=exp.to_identifier(alias, quoted=True))
-        )
-        self.outer.set("from_", exp.From(this=source))
+        self.outer.set("from_", exp.From(this=derived_table(self.inner, alias)))
         return self.outer
 
     def _projections(self, carried: dict[tuple[str, str], str]) -> list[exp.Expr]:

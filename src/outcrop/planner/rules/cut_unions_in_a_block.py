@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from outcrop.planner.blocks import Names
+from outcrop.planner.blocks import Names, derived_table, typed_column
 from outcrop.planner.model_call import has_call
 
 _CUTS = ("order", "limit", "offset", "with_")
@@ -41,7 +41,7 @@ def _block(union: exp.Union, names: Names) -> exp.Select:
     if union.args.get("distinct"):
         block.set("distinct", exp.Distinct())
     for projection, name, output in zip(first, columns, outputs, strict=True):
-        column = _column(name, alias, projection)
+        column = typed_column(name, alias, projection)
         block.select(exp.alias_(column, output, quoted=True), copy=False)
     for clause in _CUTS:
         block.set(clause, union.args.get(clause))
@@ -55,17 +55,8 @@ def _block(union: exp.Union, names: Names) -> exp.Select:
         projection.replace(exp.alias_(projection.unalias().copy(), name, quoted=True))
     if union.args.get("distinct"):
         _keep_duplicates(inner)
-    source = exp.Subquery(
-        this=inner, alias=exp.TableAlias(this=exp.to_identifier(alias, quoted=True))
-    )
-    block.set("from_", exp.From(this=source))
+    block.set("from_", exp.From(this=derived_table(inner, alias)))
     return block
-
-
-def _column(name: str, alias: str, like: exp.Expr) -> exp.Column:
-    column = exp.column(name, table=alias, quoted=True)
-    column.type = like.type
-    return column
 
 
 def _read_columns(key: exp.Expr, block: exp.Select, outputs: list[str]) -> None:

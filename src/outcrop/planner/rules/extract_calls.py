@@ -17,7 +17,13 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from outcrop.planner.blocks import Names, has_own_call, upper_clauses
+from outcrop.planner.blocks import (
+    Names,
+    derived_table,
+    has_own_call,
+    typed_column,
+    upper_clauses,
+)
 from outcrop.planner.guards import decided_calls
 from outcrop.planner.model_call import ModelCall, calls_in_scope, has_call_in_scope
 
@@ -102,12 +108,7 @@ def _extract(block: exp.Select, ready: list[_Ready], names: Names) -> None:
             value = exp.Case(ifs=[exp.If(this=found.guard, true=value)])
         projections.append(exp.alias_(value, answer, quoted=True))
         for call in found.occurrences:
-            column = exp.column(answer, table=alias, quoted=True)
-            column.type = call.type
-            call.replace(column)
+            call.replace(typed_column(answer, alias, call))
     inference = exp.Select(expressions=projections)
-    replacement = exp.Subquery(
-        this=inference, alias=exp.TableAlias(this=exp.to_identifier(alias, quoted=True))
-    )
-    source.replace(replacement)
+    source.replace(derived_table(inference, alias))
     inference.set("from_", exp.From(this=source))

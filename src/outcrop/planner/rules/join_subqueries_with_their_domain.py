@@ -23,11 +23,13 @@ from outcrop.planner.blocks import (
     Names,
     blocks,
     conjuncts,
+    derived_table,
     has_random,
     is_aggregated,
     own_columns,
     set_condition,
     source_names,
+    typed_column,
 )
 from outcrop.planner.guards import evaluated_if
 from outcrop.planner.model_call import has_call
@@ -74,11 +76,11 @@ def _join(inner: exp.Select, holder: exp.Expr, block: exp.Select, names: Names) 
     alias, domain_alias, present = names.fresh("s"), names.fresh("d"), names.fresh("e")
     for column in taken:
         name = outputs[column.copy()]
-        column.replace(_column(name, domain_alias, column))
+        column.replace(typed_column(name, domain_alias, column))
     value = inner.expressions[0].unalias()
     side = inner.copy()
     _read_domain_first(side, domain, domain_alias)
-    keys = [_column(name, domain_alias, value) for value, name in outputs.items()]
+    keys = [typed_column(name, domain_alias, value) for value, name in outputs.items()]
     projections: list[exp.Expr] = [exp.alias_(exp.true(), present, quoted=True)]
     projections += [exp.alias_(key, key.name, quoted=True) for key in keys]
     has_none = exp.Is(this=exp.column(present, table=alias, quoted=True), expression=exp.null())
@@ -88,7 +90,7 @@ def _join(inner: exp.Select, holder: exp.Expr, block: exp.Select, names: Names) 
     else:
         side.group_by(*(key.copy() for key in keys), copy=False)
         projections.append(exp.alias_(value.copy(), names.fresh("v"), quoted=True))
-        column = _column(projections[-1].alias, alias, inner.expressions[0])
+        column = typed_column(projections[-1].alias, alias, inner.expressions[0])
         given = exp.Case(ifs=[exp.If(this=has_none, true=of_no_rows(value))], default=column)
         given.type = inner.expressions[0].type
     side.set("expressions", projections)
@@ -96,11 +98,11 @@ def _join(inner: exp.Select, holder: exp.Expr, block: exp.Select, names: Names) 
     given = exp.alias_(given, holder.alias, quoted=True) if holder.alias else given
     holder.replace(given)
     matches = [
-        exp.NullSafeEQ(this=_column(name, alias, value), expression=value.copy())
+        exp.NullSafeEQ(this=typed_column(name, alias, value), expression=value.copy())
         for value, name in outputs.items()
     ]
     block.join(
-        exp.Subquery(this=side, alias=_alias(alias)),
+        derived_table(side, alias),
         on=exp.and_(*matches),
         join_type="left",
         copy=False,
@@ -149,16 +151,6 @@ def _read_domain_first(side: exp.Select, domain: exp.Select, alias: str) -> None
     """Have a block read the domain before all else, so that its joins may refer to it."""
     first = side.args.get("from_")
     joins = side.args.get("joins") or []
-    side.set("from_", exp.From(this=exp.Subquery(this=domain, alias=_alias(alias))))
+    side.set("from_", exp.From(this=derived_table(domain, alias)))
     if first is not None:
         side.set("joins", [exp.Join(this=first.this, kind="CROSS"), *joins])
-
-
-def _alias(name: str) -> exp.TableAlias:
-    return exp.TableAlias(this=exp.to_identifier(name, quoted=True))
-
-
-def _column(name: str, table: str, like: exp.Expr) -> exp.Column:
-    column = exp.column(name, table=table, quoted=True)
-    column.type = like.type
-    return column

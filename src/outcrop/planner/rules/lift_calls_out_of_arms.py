@@ -17,8 +17,8 @@ on arms whose types differ, and where a CASE would have too many branches.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlglot import exp
 
@@ -26,14 +26,16 @@ from outcrop.planner.blocks import (
     Names,
     blocks,
     conjuncts,
-    has_random,
+    derived_table,
     is_aggregated,
     is_open,
     set_condition,
     sources,
+    typed_column,
 )
-from outcrop.planner.model_call import ModelCall, has_call, has_call_in_scope
+from outcrop.planner.model_call import has_call, has_call_in_scope
 from outcrop.planner.rules.push_predicates_down import push_predicates_down
+from outcrop.planner.union_arms import Arm, Slots, is_plain_arm, taken_apart
 
 _ARMS_MAX = 16
 """How many arms are told apart: the guard of each call in a CASE names all branches before it."""
@@ -83,70 +85,13 @@ def _arms(node: exp.Expr) -> list[exp.Query]:
     return arms
 
 
-@dataclass(slots=True)
-class _Arm:
-    """An arm while its calls are lifted: `block` is what is left of it.
-
-    `values` are the columns that are computed above, by their position, `conditions` what is asked
-    there; both take what `inputs` hand up, by their names.
-    """
-
-    block: exp.Select
-    values: dict[int, exp.Expr] = field(default_factory=dict)
-    conditions: list[exp.Expr] = field(default_factory=list)
-    inputs: dict[str, exp.Expr] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class _Slots:
-    """The columns by which arms hand up inputs: those of one type are shared."""
-
-    names: Names
-    alias: str
-    types: dict[str, exp.DataType | None] = field(default_factory=dict)
-
-    def lift(self, value: exp.Expr, arm: _Arm) -> exp.Expr:
-        """Return an expression of an arm as the block above writes it."""
-        root = exp.Paren(this=value.copy())
-        for node in list(_inputs(root)):
-            column = exp.column(self._slot(node, arm), table=self.alias, quoted=True)
-            column.type = node.type
-            node.replace(column)
-        lifted: exp.Expr = root.this
-        return lifted.pop()
-
-    def _slot(self, value: exp.Expr, arm: _Arm) -> str:
-        for name, handed_up in arm.inputs.items():
-            if handed_up == value:
-                return name
-        free = (
-            name
-            for name, datatype in self.types.items()
-            if name not in arm.inputs and datatype == value.type and datatype is not None
-        )
-        name = next(free, None) or self.names.fresh("x")
-        self.types[name] = value.type
-        arm.inputs[name] = value.copy()
-        return name
-
-
-def _inputs(node: exp.Expr) -> Iterator[exp.Expr]:
-    """Yield what an expression takes of an arm's rows, and the prompts that are constants."""
-    for child in node.iter_expressions():
-        is_prompt = isinstance(node, ModelCall) and isinstance(child, exp.Literal)
-        if isinstance(child, exp.Column) or (is_prompt and child is not node.this):
-            yield child
-        else:
-            yield from _inputs(child)
-
-
 def _lifted(queries: Sequence[exp.Query], outputs: list[str], names: Names) -> exp.Select | None:
     """Return the block that makes the calls of the arms; None where it cannot."""
     if any(len(set(named)) < len(outputs) for named in (outputs, *_names_read(queries))):
         return None
     alias, number = names.fresh("q"), names.fresh("a")
-    slots = _Slots(names, alias)
-    arms = [_taken_apart(query, slots) for query in queries]
+    slots = Slots(names, alias)
+    arms = [taken_apart(query, slots) for query in queries]
     lifted = sorted({position for arm in arms for position in arm.values})
     if not lifted and not any(arm.conditions for arm in arms):
         return None
@@ -156,9 +101,9 @@ def _lifted(queries: Sequence[exp.Query], outputs: list[str], names: Names) -> e
     above = _Above(arms, exp.column(number, table=alias, quoted=True))
     projections = [
         exp.alias_(
-            above.value(position, _column(name, alias, firsts[position]))
+            above.value(position, typed_column(name, alias, firsts[position]))
             if position in lifted
-            else _column(name, alias, firsts[position]),
+            else typed_column(name, alias, firsts[position]),
             name,
             quoted=True,
         )
@@ -177,61 +122,16 @@ def _lifted(queries: Sequence[exp.Query], outputs: list[str], names: Names) -> e
     union: exp.Query = below[0]
     for other in below[1:]:
         union = exp.union(union, other, distinct=False, copy=False)
-    source = exp.Subquery(
-        this=union, alias=exp.TableAlias(this=exp.to_identifier(alias, quoted=True))
-    )
-    result.set("from_", exp.From(this=source))
+    result.set("from_", exp.From(this=derived_table(union, alias)))
     return result
-
-
-def _taken_apart(query: exp.Query, slots: _Slots) -> _Arm:
-    """Return an arm with what can be computed above it."""
-    if not isinstance(query, exp.Select) or not _is_plain_arm(query):
-        return _Arm(_around(query, slots.names))
-    arm = _Arm(query.copy())
-    for position, projection in enumerate(arm.block.expressions):
-        if _is_movable(projection):
-            arm.values[position] = slots.lift(projection.unalias(), arm)
-            arm.values[position].type = projection.unalias().type
-    parts = conjuncts(arm.block.args.get("where"))
-    moved = [part for part in parts if _is_movable(part)]
-    arm.conditions = [slots.lift(part, arm) for part in moved]
-    if moved:
-        set_condition(arm.block, "where", [part for part in parts if part not in moved])
-    return arm
-
-
-def _is_plain_arm(query: exp.Query) -> bool:
-    is_plain = isinstance(query, exp.Select) and is_open(query)
-    return is_plain and not any(query.args.get(key) for key in ("order", "with_"))
 
 
 def _names_read(queries: Sequence[exp.Query]) -> list[list[str]]:
     """Return the names of the columns of arms that are read by them."""
-    return [query.named_selects for query in queries if not _is_plain_arm(query)]
+    return [query.named_selects for query in queries if not is_plain_arm(query)]
 
 
-def _around(query: exp.Query, names: Names) -> exp.Select:
-    """Return a block that gives the rows of a query as they are."""
-    alias = names.fresh("q")
-    block = exp.select(
-        *(
-            exp.alias_(_column(p.alias_or_name, alias, p.unalias()), p.alias_or_name, quoted=True)
-            for p in query.selects
-        )
-    )
-    source = exp.Subquery(
-        this=query.copy(), alias=exp.TableAlias(this=exp.to_identifier(alias, quoted=True))
-    )
-    block.set("from_", exp.From(this=source))
-    return block
-
-
-def _is_movable(value: exp.Expr) -> bool:
-    return has_call_in_scope(value) and value.find(exp.Query) is None and not has_random(value)
-
-
-def _is_of_one_type(arms: Sequence[_Arm], position: int) -> bool:
+def _is_of_one_type(arms: Sequence[Arm], position: int) -> bool:
     """Tell whether a column has one type in all arms, so that CASE gives what UNION gives."""
     values = [arm.values.get(position, arm.block.expressions[position].unalias()) for arm in arms]
     types = {value.type.this if value.type is not None else None for value in values}
@@ -242,7 +142,7 @@ def _is_of_one_type(arms: Sequence[_Arm], position: int) -> bool:
 class _Above:
     """What is computed above the arms; `number` is the column by which they are told apart."""
 
-    arms: Sequence[_Arm]
+    arms: Sequence[Arm]
     number: exp.Column
     tells_apart: bool = False
 
@@ -283,7 +183,7 @@ class _Above:
 
 
 def _below(
-    arm: _Arm, kept: Sequence[tuple[int, str]], slots: _Slots, numbered: tuple[str, int]
+    arm: Arm, kept: Sequence[tuple[int, str]], slots: Slots, numbered: tuple[str, int]
 ) -> exp.Select:
     """Return what is left of an arm: its number, its own columns, and its inputs."""
     name, place = numbered
@@ -298,9 +198,3 @@ def _below(
         )
     arm.block.set("expressions", projections)
     return arm.block
-
-
-def _column(name: str, alias: str, like: exp.Expr) -> exp.Column:
-    column = exp.column(name, table=alias, quoted=True)
-    column.type = like.type
-    return column
