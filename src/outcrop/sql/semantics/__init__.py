@@ -23,7 +23,7 @@ from outcrop.sql.semantics.cast_super_values import cast_super_values
 from outcrop.sql.semantics.cut_text_to_its_length import cut_text_to_its_length
 from outcrop.sql.semantics.extract_date_parts import extract_date_parts
 from outcrop.sql.semantics.hide_branches_from_statistics import (
-    MATCHES,
+    COMPARED,
     hide_branches_from_statistics,
 )
 from outcrop.sql.semantics.ignore_padding_of_char import COMPARISONS, ignore_padding_of_char
@@ -52,7 +52,7 @@ RULES: tuple[Rule, ...] = (
     Rule(cast_super_values, (exp.Cast,)),
     Rule(cut_text_to_its_length, (exp.Cast,)),
     Rule(ignore_padding_of_char, COMPARISONS),
-    Rule(hide_branches_from_statistics, MATCHES),
+    Rule(hide_branches_from_statistics, COMPARED),
     Rule(match_patterns, PATTERNS),
     Rule(aggregate_integers_as_integers, (exp.Sum, exp.Avg, exp.Window)),
 )

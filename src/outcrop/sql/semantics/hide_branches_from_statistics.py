@@ -2,29 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sqlglot import exp
 
 from outcrop.sql.semantics.tree import TEXT_TYPES, engine, is_type
 
-MATCHES = (exp.Like, exp.ILike, exp.SimilarTo, exp.RegexpLike, exp.RegexpILike, exp.In)
+_MATCHES = (exp.Like, exp.ILike, exp.SimilarTo, exp.RegexpLike, exp.RegexpILike, exp.In)
+_COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE)
+COMPARED = (*_MATCHES, *_COMPARISONS)
 
 _BRANCHES = (exp.Case, exp.If, exp.Nullif, exp.Coalesce)
 
 
 def hide_branches_from_statistics(node: exp.Expr) -> exp.Expr:
-    """Match a text that has branches by what it is in each row.
+    """Compare a text that has branches by what it is in each row.
 
-    Type: typed. Goal: NULL matches nothing. DuckDB 2.0 takes a predicate that every stored text
-    fulfils for one that every row does whose column is not NULL, though NULLIF gives NULL for
-    others too; a function that has no statistics keeps it from that. Before:
+    Type: typed. Goal: NULL matches nothing, and no branch is missed. DuckDB 2.0 takes a predicate
+    that every stored text fulfils for one that every row does whose column is not NULL, though
+    NULLIF gives NULL for others too; and it fails where statistics leave NULL alone of a CASE over
+    constants that is compared. A function that has no statistics keeps it from both. Before:
     `NULLIF(a, 'x') IN ('x', 'y')`. After: `ltrim(NULLIF(a, 'x'), '') IN ('x', 'y')`.
     """
-    if not isinstance(node, MATCHES):
-        return node
-    text = node.this
-    if is_type(text, *TEXT_TYPES) and not node.args.get("query") and _has_branch(text):
-        node.set("this", engine("ltrim($1, '')", text, returns="varchar"))
+    if isinstance(node, _COMPARISONS):
+        for key in ("this", "expression"):
+            _hide(node, key, _is_constant_case)
+    elif isinstance(node, _MATCHES) and not node.args.get("query"):
+        _hide(node, "this", _has_branch)
     return node
+
+
+def _hide(node: exp.Expr, key: str, is_hidden: Callable[[exp.Expr], bool]) -> None:
+    text = node.args[key]
+    if is_type(text, *TEXT_TYPES) and is_hidden(text):
+        node.set(key, engine("ltrim($1, '')", text, returns="varchar"))
+
+
+def _is_constant_case(value: exp.Expr) -> bool:
+    """Tell whether a value is a CASE over constants, or a column of a derived table that is one."""
+    value = value.unnest()
+    if isinstance(value, exp.Column):
+        return any(map(_is_constant_case, _origins(value)))
+    if not isinstance(value, exp.Case):
+        return False
+    branches = [branch.args["true"] for branch in value.args["ifs"]]
+    default = value.args.get("default")
+    given = branches if default is None else [*branches, default]
+    return all(branch.find(exp.Column) is None for branch in given)
 
 
 def _has_branch(value: exp.Expr) -> bool:
