@@ -106,6 +106,10 @@ SHAPES = (
     ),
     Shape("LIMIT 0 over a model predicate", "SELECT i FROM t WHERE f(p) = 'yes' LIMIT 0"),
     Shape(
+        "LIMIT 0 over a window over groups of a call",
+        "SELECT y, rank() OVER (ORDER BY y) FROM (SELECT DISTINCT f(p) AS y FROM t) AS s LIMIT 0",
+    ),
+    Shape(
         "call over a join, LIMIT",
         "SELECT t.i, f(u.b) FROM t JOIN u ON t.i = u.i ORDER BY t.i, u.b LIMIT 1",
     ),
@@ -206,6 +210,10 @@ SHAPES = (
     Shape(
         "left join, ON, call of the left side",
         "SELECT t.i, u.b FROM t LEFT JOIN u ON t.i = u.i AND f(t.p) = 'yes'",
+    ),
+    Shape(
+        "left join of which WHERE keeps the inner rows",
+        "SELECT t.i FROM t LEFT JOIN u ON t.i = u.i AND f(t.p) = 'yes' WHERE u.b > 'b'",
     ),
     Shape("right join, ON", "SELECT t.i, u.b FROM u RIGHT JOIN t ON t.i = u.i AND f(u.b) = 'yes'"),
     Shape(

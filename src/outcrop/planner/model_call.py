@@ -63,15 +63,3 @@ def calls_in_scope(node: exp.Expr | None) -> Iterator[ModelCall]:
 def has_call_in_scope(node: exp.Expr | None) -> bool:
     """Tell whether a model call of `node`'s own block stands in it."""
     return next(calls_in_scope(node), None) is not None
-
-
-def is_null_of_nulls(value: exp.Expr) -> bool:
-    """Tell whether `value`, a call or its prompt, is NULL where the columns that it takes are."""
-    match value:
-        case ModelCall():
-            return is_null_of_nulls(value.expressions[0])
-        case exp.DPipe():
-            return is_null_of_nulls(value.left) or is_null_of_nulls(value.right)
-        case exp.Paren() | exp.Cast():
-            return is_null_of_nulls(value.this)
-    return isinstance(value, exp.Column)

@@ -20,7 +20,7 @@ _s1 ON _s1._k2 = t.i WHERE NOT _s1._k2 IS NULL;
 
 -- IN, where unknown is as good as false.
 SELECT i FROM t WHERE p IN (SELECT f(u.b) FROM u WHERE u.i = t.i);
-SELECT t.i FROM t LEFT JOIN (SELECT DISTINCT u.i AS _k2, f(u.b) AS _k3 FROM u WHERE EXISTS(SELECT 1 AS one FROM t WHERE u.i = t.i)) AS _s1 ON _s1._k2 = t.i AND _s1._k3 = t.p WHERE NOT _s1._k2 IS NULL;
+SELECT t.i FROM t LEFT JOIN (SELECT DISTINCT u.i AS _k2, f(u.b) AS _k3 FROM u WHERE EXISTS(SELECT 1 AS one FROM t WHERE NOT t.p IS NULL AND u.i = t.i)) AS _s1 ON _s1._k2 = t.i AND _s1._k3 = t.p WHERE NOT _s1._k2 IS NULL;
 
 SELECT i FROM t WHERE i IN (SELECT u.i FROM u WHERE f(t.p) = u.b);
 SELECT t.i FROM t LEFT JOIN (SELECT DISTINCT u.b AS _k2, u.i AS _k3 FROM u WHERE EXISTS(SELECT 1 AS one FROM t WHERE u.i = t.i)) AS _s1 ON _s1._k2 = f(t.p) AND _s1._k3 = t.i WHERE NOT _s1._k2 IS NULL;

@@ -16,6 +16,23 @@ UNCHANGED;
 SELECT i FROM t WHERE NOT f(p) IN (SELECT b FROM u WHERE i = 10) AND NOT g(q) IN (SELECT b FROM u WHERE i = 10);
 UNCHANGED;
 
--- One predicate alone drops such a row without a call.
+-- One predicate alone drops a row without a prompt, and asks about it no model.
 SELECT i FROM t WHERE f(p) = 'x' AND i < 5;
 UNCHANGED;
+
+-- But it would ask where the other side is NULL.
+SELECT i FROM t WHERE f(p) = q;
+SELECT t.i FROM t WHERE f(t.p) = t.q AND NOT t.q IS NULL;
+
+SELECT i FROM t WHERE NOT (q || 'x' IN (f(p), 'a')) AND i < 5;
+SELECT t.i FROM t WHERE NOT (t.q || 'x' IN (f(t.p), 'a')) AND t.i < 5 AND NOT t.q || 'x' IS NULL;
+
+SELECT i FROM t WHERE f(p) BETWEEN q AND 'z';
+SELECT t.i FROM t WHERE f(t.p) BETWEEN t.q AND 'z' AND NOT t.q IS NULL;
+
+-- What is not between two bounds may be above one, whatever the other is.
+SELECT i FROM t WHERE NOT (f(p) BETWEEN q AND 'b');
+UNCHANGED;
+
+SELECT i FROM t WHERE NOT (q BETWEEN f(p) AND 'b');
+SELECT t.i FROM t WHERE NOT (t.q BETWEEN f(t.p) AND 'b') AND NOT t.q IS NULL;

@@ -37,17 +37,23 @@ from outcrop.planner.rules.push_limit_below_calls import push_limit_below_calls
 from outcrop.planner.rules.push_predicates_below_groups import push_predicates_below_groups
 from outcrop.planner.rules.push_predicates_down import push_predicates_down
 from outcrop.planner.rules.push_predicates_into_arms import push_predicates_into_arms
-from outcrop.planner.rules.require_prompts_first import require_prompts_first
+from outcrop.planner.rules.read_nothing_under_limit_zero import read_nothing_under_limit_zero
+from outcrop.planner.rules.require_operands_first import require_operands_first
 from outcrop.planner.rules.resolve_order_aliases import resolve_order_aliases
 from outcrop.planner.rules.separate_calls_over_aggregates import separate_calls_over_aggregates
 from outcrop.planner.rules.separate_calls_over_windows import separate_calls_over_windows
 from outcrop.planner.rules.stop_exists_at_first_row import stop_exists_at_first_row
+from outcrop.planner.rules.turn_outer_joins_into_inner import turn_outer_joins_into_inner
 from outcrop.planner.rules.write_in_as_exists import write_in_as_exists
 from outcrop.planner.rules.write_values_as_union import write_values_as_union
 
 QUERY_RULES = (
     write_values_as_union,
     prune_unused_projections,
+    read_nothing_under_limit_zero,
+    push_predicates_down,
+    push_predicates_into_arms,
+    turn_outer_joins_into_inner,
     cut_unions_in_a_block,
     compute_group_keys_first,
     empty_lists_of_exists,
@@ -79,7 +85,7 @@ BLOCK_RULES = (
     lower_calls_below_windows,
     lower_calls_below_distinct,
     draw_random_order_first,
-    require_prompts_first,
+    require_operands_first,
     filter_before_calls,
     push_limit_below_calls,
     extract_calls,

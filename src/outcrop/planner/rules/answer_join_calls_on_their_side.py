@@ -37,8 +37,8 @@ from outcrop.planner.model_call import (
     calls_in_scope,
     has_call,
     has_call_in_scope,
-    is_null_of_nulls,
 )
+from outcrop.planner.nulls import is_null_of_nulls
 from outcrop.planner.rules.decorrelate_subqueries import ADDED
 
 

@@ -267,7 +267,7 @@ def _wanted(found: _Correlation, names: Names, *, with_nulls: bool = False) -> l
     matches = [
         exp.EQ(this=inner.copy(), expression=outer.copy())
         for inner, outer in found.keys
-        if not any(has_call(side) or has_random(side) for side in (inner, outer))
+        if _is_cheap(inner) and _is_cheap(outer)
     ]
     if has_call(around) or has_random(around):
         return []
@@ -276,9 +276,14 @@ def _wanted(found: _Correlation, names: Names, *, with_nulls: bool = False) -> l
     cheap = [
         part.copy()
         for part in (*conjuncts(found.block.args.get("where")), *found.guards)
-        if not has_call(part) and not has_random(part)
-        if part.find(exp.Query) is None and not reads_others(part, around)
+        if _is_cheap(part) and part.find(exp.Query) is None and not reads_others(part, around)
     ]
+    if not with_nulls:
+        cheap += [
+            exp.not_(exp.Is(this=outer.copy(), expression=exp.null()))
+            for inner, outer in found.keys
+            if not _is_cheap(inner) and _is_cheap(outer) and outer.find(exp.Column) is not None
+        ]
     if source_names(around) & source_names(found.inner):
         rename_sources(around, [*cheap, *(match.expression for match in matches)], names)
     is_found = _is_there(around, [*cheap, *matches])
@@ -308,9 +313,15 @@ def _reads_answer(value: exp.Expr, inner: exp.Select) -> bool:
 
 def _is_there(around: exp.Select, conditions: Sequence[exp.Expr]) -> exp.Expr:
     """Return the condition that a block has a row for which `conditions` hold."""
+    names = source_names(around)
+    outside = [c.copy() for c in conditions if c.find(exp.Column) and not _reads(c, names)]
     block = around.copy()
-    set_condition(block, "where", [condition.copy() for condition in conditions])
-    return exp.Exists(this=block)
+    set_condition(block, "where", [c.copy() for c in conditions if c not in outside])
+    return exp.and_(*outside, exp.Exists(this=block))
+
+
+def _is_cheap(value: exp.Expr) -> bool:
+    return not has_call(value) and not has_random(value)
 
 
 def _join(found: _Correlation, side: exp.Select, columns: list[exp.Column]) -> None:

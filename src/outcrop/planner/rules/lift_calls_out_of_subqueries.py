@@ -37,7 +37,8 @@ from outcrop.planner.blocks import (
     sources,
     upper_clauses,
 )
-from outcrop.planner.model_call import calls_in_scope, has_call_in_scope, is_null_of_nulls
+from outcrop.planner.model_call import calls_in_scope, has_call_in_scope
+from outcrop.planner.nulls import is_null_of_nulls
 
 _OPERATORS = (exp.Binary, exp.Unary, exp.Between, exp.In, exp.Bracket, exp.AtTimeZone)
 

@@ -17,6 +17,7 @@ from sqlglot import exp
 from sqlglot.optimizer.pushdown_predicates import pushdown_predicates, replace_aliases
 
 from outcrop.planner.blocks import (
+    arms,
     blocks,
     conjuncts,
     has_random,
@@ -115,7 +116,7 @@ def _copy_constants(condition: exp.Expr | None, sources: Sequence[exp.Expr]) -> 
     """Add the constants among the parts of a condition to the WHERE of subqueries."""
     constants = [part for part in conjuncts(condition) if _is_constant(part)]
     for source in sources if constants else []:
-        for arm in _arms(source.this) if isinstance(source, exp.Subquery) else []:
+        for arm in arms(source.this) if isinstance(source, exp.Subquery) else []:
             parts = conjuncts(arm.args.get("where"))
             added = [part.copy() for part in constants if part not in parts]
             set_condition(arm, "where", [*parts, *added])
@@ -123,13 +124,6 @@ def _copy_constants(condition: exp.Expr | None, sources: Sequence[exp.Expr]) -> 
 
 def _is_constant(part: exp.Expr) -> bool:
     return part.find(exp.Column, exp.Query, ModelCall) is None and not has_random(part)
-
-
-def _arms(query: exp.Expr) -> list[exp.Select]:
-    query = query.unnest() if isinstance(query, exp.Subquery) else query
-    if isinstance(query, exp.SetOperation):
-        return [*_arms(query.left), *_arms(query.right)]
-    return [query] if isinstance(query, exp.Select) else []
 
 
 def _only_source(block: exp.Select) -> exp.Select | None:

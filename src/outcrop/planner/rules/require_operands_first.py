@@ -1,13 +1,13 @@
-"""Require a prompt for each of several model predicates, before any of them is asked.
+"""Require what a model predicate cannot hold without, before any model is asked.
 
 Type:   block rewrite
-Goal:   a row that one predicate drops for lack of a prompt is not asked about for another.
-Before: SELECT t.i FROM t WHERE f(t.p) = 'x' AND g(t.q) = 'y'
-After:  SELECT t.i FROM t WHERE f(t.p) = 'x' AND g(t.q) = 'y' AND NOT t.p IS NULL
-        AND NOT t.q IS NULL
+Goal:   a row that a comparison with NULL drops is not asked about.
+Before: SELECT t.i FROM t WHERE f(t.p) = t.q
+After:  SELECT t.i FROM t WHERE f(t.p) = t.q AND NOT t.q IS NULL
 
-NULL as a prompt gives NULL, which no comparison lets pass. Does not fire on a single predicate,
-which drops such a row without a call, nor on a prompt that cannot be NULL or is an answer itself.
+No comparison lets NULL pass, on whatever side it stands. A prompt that is NULL gives NULL as well;
+it is required where another predicate might be asked first, since a row without one costs no call
+of its own. Does not fire on an operand that cannot be NULL or is an answer itself.
 """
 
 from __future__ import annotations
@@ -16,48 +16,36 @@ from sqlglot import exp
 
 from outcrop.planner.blocks import Names, conjuncts, has_random, set_condition
 from outcrop.planner.model_call import ModelCall, has_call_in_scope
+from outcrop.planner.nulls import required
 
-_COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Like, exp.ILike)
 
-
-def require_prompts_first(block: exp.Select, names: Names) -> None:
+def require_operands_first(block: exp.Select, names: Names) -> None:
     """Add the conditions to WHERE."""
     parts = conjuncts(block.args.get("where"))
     model = [part for part in parts if has_call_in_scope(part)]
-    if len(model) < 2:
-        return
-    prompts = dict.fromkeys(
-        prompt
-        for part in model
-        for call in _compared(part)
-        if _may_be_null(prompt := _prompt(call))
+    operands = (_bare(operand) for part in model for operand in required(part))
+    values = [
+        operand.expressions[0] if isinstance(operand, ModelCall) else operand
+        for operand in operands
+        if len(model) > 1 or not isinstance(operand, ModelCall)
+    ]
+    present = dict.fromkeys(
+        exp.not_(exp.Is(this=value.copy(), expression=exp.null()))
+        for value in values
+        if _may_be_null(value)
     )
-    required = [exp.not_(exp.Is(this=prompt.copy(), expression=exp.null())) for prompt in prompts]
-    set_condition(block, "where", [*parts, *(part for part in required if part not in parts)])
+    set_condition(block, "where", [*parts, *(part for part in present if part not in parts)])
 
 
-def _compared(condition: exp.Expr) -> list[ModelCall]:
-    """Return the calls without whose answer `condition` does not hold."""
-    if condition.find(exp.Query) is not None:
-        return []  # nothing is in no rows, and NOT IN them all the same
-    node = condition.unnest()
-    while isinstance(node, exp.Not):
-        node = node.this.unnest()
-    operands: list[exp.Expr] = [node]
-    if isinstance(node, _COMPARISONS):
-        operands = [node.this, node.expression]
-    elif isinstance(node, exp.Between | exp.In):
-        operands = [node.this]
-    return [operand for operand in operands if isinstance(operand, ModelCall)]
+def _bare(value: exp.Expr) -> exp.Expr:
+    """Return a value without casts, which give NULL for NULL."""
+    while isinstance(value, exp.Paren | exp.Cast):
+        value = value.this
+    return value
 
 
-def _prompt(call: ModelCall) -> exp.Expr:
-    prompt: exp.Expr = call.expressions[0]
-    return prompt
-
-
-def _may_be_null(prompt: exp.Expr) -> bool:
-    """Tell whether a prompt is worth a condition, which must be cheap and the same each time."""
-    if prompt.find(exp.Column) is None or prompt.find(exp.Query) is not None:
+def _may_be_null(value: exp.Expr) -> bool:
+    """Tell whether a value is worth a condition, which must be cheap and the same each time."""
+    if value.find(exp.Column) is None or value.find(exp.Query) is not None:
         return False
-    return not has_call_in_scope(prompt) and not has_random(prompt)
+    return not has_call_in_scope(value) and not has_random(value)
