@@ -6,6 +6,7 @@ They order plans and say where the rows are; what a statement costs in dollars i
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 from sqlglot import exp
@@ -90,3 +91,12 @@ def limited(node: PlanNode, query: exp.Query) -> PlanNode:
     if limit is not None:
         return cut(node, limit)
     return cut(node, max(node.rows - offset, 0)) if offset else node
+
+
+def with_subplans(node: PlanNode, subplans: Sequence[PlanNode]) -> PlanNode:
+    """Return `node` with the plans of its subqueries below it."""
+    if not subplans:
+        return node
+    below = tuple(over("SubPlan", plan.rows, (plan,)) for plan in subplans)
+    cost = node.cost_total + sum(plan.cost_total for plan in below)
+    return replace(node, children=(*node.children, *below), cost_total=cost)
