@@ -8,6 +8,7 @@ shown, and tested, as a pair of queries that give the same rows.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -44,6 +45,11 @@ class Names:
         return next(
             name for number in self._numbers if (name := f"_{prefix}{number}") not in self.taken
         )
+
+
+def is_fresh(name: str) -> bool:
+    """Tell whether a name looks like those that `Names` makes up."""
+    return re.fullmatch(r"_[a-z]\d+", name) is not None
 
 
 def blocks(query: exp.Expr) -> list[exp.Select]:

@@ -15,11 +15,12 @@ from sqlglot import exp
 from outcrop.catalog.objects import Relation, RelationKind, Volatility
 from outcrop.catalog.statistics import ColumnStatistics, TableStatistics
 from outcrop.planner.bind import answer_type
+from outcrop.planner.blocks import is_fresh
 from outcrop.planner.call_numbers import CHARS_PER_TOKEN, ModelStatistics, numbers_of_calls
 from outcrop.planner.plan import FilterInBatches, Infer, Materialize, Stage, StagedCall, StagedPlan
 from outcrop.planner.plan_costs import cut, over, scanned, with_subplans
 from outcrop.planner.plan_node import InferNode, PlanNode
-from outcrop.planner.query_tree import Built, QueryTree, Relations, is_own
+from outcrop.planner.query_tree import Built, QueryTree, Relations
 from outcrop.planner.selectivity import TEXT_WIDTH, ColumnFacts, Scope, facts_of, stored_width
 from outcrop.planner.show_expression import shown_text
 
@@ -140,7 +141,7 @@ class _PlanTree(Relations):
             return self._built[name]
         known = self._built.get(name)
         if known is not None:
-            title = "" if is_own(alias) else f" on {alias}"
+            title = "" if is_fresh(alias) else f" on {alias}"
             node = known.node
             return known.with_node(scanned(f"CTE Scan{title}", node.rows, node.width))
         return self._relation(name)

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from sqlglot import exp
 
-from outcrop.planner.blocks import conjuncts, is_aggregated, own_windows, upper_clauses
+from outcrop.planner.blocks import conjuncts, is_aggregated, is_fresh, own_windows, upper_clauses
 from outcrop.planner.plan_costs import (
     aggregated,
     filtered,
@@ -133,7 +133,7 @@ class QueryTree:
             node = _grouped(node, select, scope)
         node = _windowed(node, select, scope)
         columns = {p.alias_or_name: _facts(p, scope) for p in select.expressions}
-        width = sum(facts.width for name, facts in columns.items() if not is_own(name))
+        width = sum(facts.width for name, facts in columns.items() if not is_fresh(name))
         if select.args.get("distinct"):
             groups = groups_of(select.expressions, scope, node.rows)
             node = aggregated("Unique", node, groups)
@@ -189,7 +189,7 @@ class QueryTree:
         if conditions:
             condition = exp.and_(*conditions)
             rows = block.node.rows * selectivity(condition, block.scope)
-            title = "Subquery Scan" if not alias or is_own(alias) else f"Subquery Scan {alias}"
+            title = "Subquery Scan" if not alias or is_fresh(alias) else f"Subquery Scan {alias}"
             text = f"({shown_text(condition, block.scope)})"
             block.node = filtered(block.node, rows, text, title)
             children = [self.build(q).node for c in conditions for q in _subqueries(c)]
@@ -279,7 +279,7 @@ def _sorted(node: PlanNode, keys: list[exp.Expr], scope: Scope) -> PlanNode:
     texts = [
         shown_text(value, scope) + (" DESC" if key.args.get("desc") else "")
         for value, key in values
-        if not (isinstance(value, exp.Column) and is_own(value.name))
+        if not (isinstance(value, exp.Column) and is_fresh(value.name))
     ]
     return sorted_rows(node, ", ".join(texts)) if texts else node
 
@@ -303,13 +303,8 @@ def _is_row_number(projection: exp.Expr) -> bool:
     return (
         isinstance(window, exp.Window)
         and isinstance(window.this, exp.RowNumber)
-        and is_own(projection.alias_or_name)
+        and is_fresh(projection.alias_or_name)
     )
-
-
-def is_own(name: str) -> bool:
-    """Tell whether a name is the plan's own, not the user's."""
-    return name.startswith("_")
 
 
 def _subqueries(node: exp.Expr) -> Iterator[exp.Query]:
