@@ -105,6 +105,12 @@ def set_condition(block: exp.Select, clause: str, parts: Sequence[exp.Expr]) -> 
     block.set(clause, kinds[clause](this=condition) if condition is not None else None)
 
 
+def count_of(clause: exp.Expr | None) -> int | None:
+    """Return the number of rows that LIMIT or OFFSET names; None where the engine works it out."""
+    count = clause.args.get("expression") if clause is not None else None
+    return int(count.name) if isinstance(count, exp.Literal) and count.is_int else None
+
+
 def is_true(condition: exp.Expr) -> bool:
     """Tell whether a condition is the literal TRUE."""
     return isinstance(condition, exp.Boolean) and bool(condition.this)

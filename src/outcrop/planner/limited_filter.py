@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from outcrop.planner.blocks import is_plain
+from outcrop.planner.blocks import count_of, is_plain
 from outcrop.planner.model_call import has_call
 from outcrop.planner.rules.extract_calls import is_inference_block
 
@@ -74,12 +74,8 @@ def _with_all_rows(block: exp.Select) -> exp.Select | None:
 def _rows_wanted(block: exp.Select) -> int | None:
     """Return how many rows LIMIT and OFFSET need together; None where they are no numbers."""
     limit, offset = block.args.get("limit"), block.args.get("offset")
-    if not isinstance(limit, exp.Limit):
-        return None
-    numbers = [clause.expression for clause in (limit, offset) if clause is not None]
-    if not all(isinstance(number, exp.Literal) and number.is_int for number in numbers):
-        return None
-    return sum(int(number.name) for number in numbers)
+    most, skipped = count_of(limit), count_of(offset) if offset is not None else 0
+    return None if most is None or skipped is None else most + skipped
 
 
 def chain_of(block: exp.Select) -> list[exp.Select]:

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from sqlglot import exp
 
+from outcrop.planner.blocks import count_of
 from outcrop.planner.plan_node import PlanNode
 
 _ROW = 0.01
@@ -80,14 +81,7 @@ def cut(node: PlanNode, rows: float) -> PlanNode:
 
 def limited(node: PlanNode, query: exp.Query) -> PlanNode:
     """Return `node` under the LIMIT and OFFSET of a query, where they are numbers."""
-    limit, offset = (
-        int(clause.expression.name)
-        if isinstance(clause, exp.Limit | exp.Offset)
-        and isinstance(clause.expression, exp.Literal)
-        and clause.expression.is_int
-        else None
-        for clause in (query.args.get("limit"), query.args.get("offset"))
-    )
+    limit, offset = (count_of(query.args.get(clause)) for clause in ("limit", "offset"))
     if limit is not None:
         return cut(node, limit)
     return cut(node, max(node.rows - offset, 0)) if offset else node

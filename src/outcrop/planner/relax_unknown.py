@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from outcrop.planner.blocks import conjuncts, is_aggregated, set_condition
+from outcrop.planner.blocks import conjuncts, count_of, is_aggregated, set_condition
 
 
 @dataclass(slots=True)
@@ -186,9 +186,8 @@ class _Block:
             return False
         if len(known) == len(keys) and not self._has_more_rows:
             return False
-        count = limit.expression if isinstance(limit, exp.Limit) else None
-        if isinstance(count, exp.Literal) and count.is_int:
-            self._rows_max = int(count.name)
+        if (count := count_of(limit)) is not None:
+            self._rows_max = count
         self._select.set("limit", None)
         self._select.set("offset", None)
         return True

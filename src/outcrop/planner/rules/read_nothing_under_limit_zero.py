@@ -13,17 +13,13 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from outcrop.planner.blocks import arms, conjuncts, set_condition
+from outcrop.planner.blocks import arms, conjuncts, count_of, set_condition
 
 
 def read_nothing_under_limit_zero(query: exp.Query) -> exp.Query:
     """Return `query` with FALSE in the WHERE of all that LIMIT 0 cuts."""
     for limit in list(query.find_all(exp.Limit)):
-        if _is_zero(limit.expression):
+        if count_of(limit) == 0:
             for arm in arms(limit.parent):
                 set_condition(arm, "where", [*conjuncts(arm.args.get("where")), exp.false()])
     return query
-
-
-def _is_zero(count: exp.Expr | None) -> bool:
-    return isinstance(count, exp.Literal) and not count.is_string and int(count.name) == 0
