@@ -131,6 +131,18 @@ def source_names(block: exp.Select) -> set[str]:
     return {source.alias_or_name for source in sources(block)}
 
 
+def reader_of(block: exp.Select) -> exp.Select:
+    """Return a block that reads what `block` reads, and asks nothing of it."""
+    reader = exp.Select(expressions=[exp.alias_(exp.Literal.number(1), "one", quoted=True)])
+    for clause in ("from_", "joins", "laterals"):
+        value = block.args.get(clause)
+        if isinstance(value, list):
+            reader.set(clause, [part.copy() for part in value])
+        elif value is not None:
+            reader.set(clause, value.copy())
+    return reader
+
+
 def own_columns(node: exp.Expr, names: set[str]) -> Iterator[exp.Column]:
     """Yield the columns in `node` that belong to the sources called `names`.
 
@@ -326,9 +338,13 @@ def _replace(node: exp.Expr, by: exp.Expr) -> None:
 
 def is_plain(block: exp.Select) -> bool:
     """Tell whether a block only filters, projects, sorts and cuts."""
+    return is_row_by_row(block) and not block.args.get("distinct")
+
+
+def is_row_by_row(block: exp.Select) -> bool:
+    """Tell whether a block computes what it gives of one row each."""
     return not (
         is_aggregated(block)
-        or block.args.get("distinct")
         or block.args.get("qualify")
         or any(own_windows(part) for part in block.expressions)
         or (block.args.get("order") and own_windows(block.args["order"]))

@@ -31,6 +31,7 @@ from outcrop.planner.blocks import (
     source_names,
     upper_clauses,
 )
+from outcrop.planner.correlation import ADDED
 from outcrop.planner.guards import guard_of
 from outcrop.planner.model_call import (
     ModelCall,
@@ -39,7 +40,6 @@ from outcrop.planner.model_call import (
     has_call_in_scope,
 )
 from outcrop.planner.nulls import is_null_of_nulls
-from outcrop.planner.rules.decorrelate_subqueries import ADDED
 
 
 def answer_join_calls_on_their_side(block: exp.Select, names: Names) -> None:

@@ -18,7 +18,6 @@ around is one side of an equality that WHERE requires; what is left is refused.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from sqlglot import exp
 
@@ -26,37 +25,28 @@ from outcrop.planner.blocks import (
     Names,
     blocks,
     conjuncts,
+    derived_table,
     has_random,
     is_aggregated,
-    own_aggregates,
-    own_columns,
-    own_windows,
+    reader_of,
     rename_sources,
     set_condition,
     source_names,
+    typed_column,
+)
+from outcrop.planner.correlation import (
+    ADDED,
+    CUTS,
+    Correlation,
+    correlation_of,
+    is_scalar,
+    of_no_rows,
+    reads,
+    reads_others,
+    stands_before_groups,
 )
 from outcrop.planner.guards import evaluated_if
 from outcrop.planner.model_call import has_call
-from outcrop.planner.rules.write_in_as_exists import COMPARED
-
-CUTS = ("group", "having", "qualify", "distinct", "limit", "offset", "with_", "windows")
-ADDED = "added"
-"""The key of `meta` by which a join that this rule has made is known: it changes no rows."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Correlation:
-    """How a subquery depends on the query around it: pairs (inner, outer) that must be equal.
-
-    `guards` must hold for the subquery to be evaluated.
-    """
-
-    block: exp.Select
-    inner: exp.Select
-    keys: tuple[tuple[exp.Expr, exp.Expr], ...]
-    rest: tuple[exp.Expr, ...]
-    is_correlated: bool
-    guards: tuple[exp.Expr, ...]
 
 
 def decorrelate_subqueries(query: exp.Query) -> exp.Query:
@@ -80,7 +70,7 @@ def _decorrelate(inner: exp.Select, names: Names) -> None:
     compared = _compared(holder, inner)
     if not stands_before_groups(holder, block):
         return
-    found = _correlation(block, inner, compared, evaluated_if(holder, block))
+    found = correlation_of(block, inner, compared, evaluated_if(holder, block))
     if found is None:
         return
     if isinstance(holder, exp.Exists | exp.In):
@@ -102,108 +92,19 @@ def _compared(holder: exp.Expr, inner: exp.Select) -> list[tuple[exp.Expr, exp.E
     return [(inner.expressions[0].unalias().copy(), holder.this.copy())]
 
 
-def _correlation(
-    block: exp.Select,
-    inner: exp.Select,
-    compared: Sequence[tuple[exp.Expr, exp.Expr]],
-    guards: Sequence[exp.Expr],
-) -> _Correlation | None:
-    """Return how `inner` depends on `block`, or is compared; None: not, or in another way."""
-    around = source_names(block) - source_names(inner)
-    keys: list[tuple[exp.Expr, exp.Expr]] = []
-    rest: list[exp.Expr] = []
-    for part in conjuncts(inner.args.get("where")):
-        sides = _sides(part, inner, around)
-        if sides is not None:
-            keys.append(sides)
-        elif reads_others(part, inner):
-            return None
-        else:
-            rest.append(part)
-    is_correlated = any(_reads(part, around) for part in conjuncts(inner.args.get("where")))
-    for item, needle in compared:
-        if not _is_comparable(item, needle, block, inner):
-            return None
-        keys.append((item, needle))
-    others = [part for key, part in inner.args.items() if key != "where" and part is not None]
-    parts = [p for part in others for p in (part if isinstance(part, list) else [part])]
-    if not keys or any(isinstance(p, exp.Expr) and reads_others(p, inner) for p in parts):
-        return None
-    return _Correlation(block, inner, tuple(keys), tuple(rest), is_correlated, tuple(guards))
-
-
-def _sides(part: exp.Expr, inner: exp.Select, around: set[str]) -> tuple[exp.Expr, exp.Expr] | None:
-    """Return the sides of an equality of the subquery and the query around it, inner one first."""
-    if not isinstance(part, exp.EQ) or part.find(exp.Query) is not None:
-        return None
-    for own, other in ((part.this, part.expression), (part.expression, part.this)):
-        is_own = not reads_others(own, inner) and own.find(exp.Column) is not None
-        tables = {column.table for column in other.find_all(exp.Column)}
-        is_needle = part.meta.get(COMPARED) and other is part.expression and has_call(other)
-        if is_own and tables <= around and (tables or is_needle):
-            return own, other
-    return None
-
-
-def _is_comparable(item: exp.Expr, needle: exp.Expr, block: exp.Select, inner: exp.Select) -> bool:
-    """Tell whether the sides of an IN take what they compare from a block each."""
-    if item.find(exp.Query) is not None or needle.find(exp.Query) is not None:
-        return False
-    is_own = not reads_others(item, inner) and item.find(exp.Column) is not None
-    return is_own and not reads_others(needle, block) and not own_windows(needle)
-
-
-def _reads(part: exp.Expr, tables: set[str]) -> bool:
-    return next(own_columns(part, tables), None) is not None
-
-
-def reads_others(part: exp.Expr, inner: exp.Select) -> bool:
-    """Tell whether a part of a block reads anything but the sources of the block and its own."""
-    known = set(source_names(inner))
-    for block in part.find_all(exp.Select):
-        known |= source_names(block)
-    return any(column.table not in known for column in part.find_all(exp.Column))
-
-
 def _is_required(node: exp.Expr, block: exp.Select) -> bool:
     """Tell whether a condition is one that WHERE requires, where unknown is the same as false."""
     return any(part is node for part in conjuncts(block.args.get("where")))
 
 
-def stands_before_groups(node: exp.Expr, block: exp.Select) -> bool:
-    """Tell whether a join of `block` can give the value of `node`."""
-    where = block.args.get("where")
-    if where is not None and any(found is node for found in where.walk()):
-        return True
-    joined = (join.args.get("on") for join in block.args.get("joins") or [])
-    if any(on is not None and any(found is node for found in on.walk()) for on in joined):
-        return False
-    return not is_aggregated(block)
-
-
-def is_scalar(holder: exp.Subquery) -> bool:
-    """Tell whether a subquery is a value, which aggregates without a call above the aggregates."""
-    inner = holder.this
-    if isinstance(holder.parent, exp.From | exp.Join) or len(inner.expressions) != 1:
-        return False
-    value = inner.expressions[0].unalias()
-    aggregates = own_aggregates(value)
-    below = {id(node) for found in aggregates for node in found.walk()}
-    has_other = any(
-        id(node) not in below for node in value.walk() if isinstance(node, exp.Column | exp.Query)
-    )
-    is_plain_above = not has_call(of_no_rows(value)) and not own_windows(value)
-    return bool(aggregates) and not has_other and is_plain_above
-
-
-def _join_existence(found: _Correlation, holder: exp.Expr, names: Names) -> None:
+def _join_existence(found: Correlation, holder: exp.Expr, names: Names) -> None:
     side, columns = _group(found, names)
     side.set("distinct", exp.Distinct())
     holder.replace(exp.not_(exp.Is(this=columns[0].copy(), expression=exp.null())))
     _join(found, side, columns)
 
 
-def _join_value(found: _Correlation, holder: exp.Subquery, names: Names) -> None:
+def _join_value(found: Correlation, holder: exp.Subquery, names: Names) -> None:
     projection = found.inner.expressions[0]
     value, datatype = projection.unalias(), projection.type
     side, columns = _group(found, names)
@@ -219,19 +120,7 @@ def _join_value(found: _Correlation, holder: exp.Subquery, names: Names) -> None
     _join(found, side, columns)
 
 
-def of_no_rows(value: exp.Expr) -> exp.Expr:
-    """Return what an expression over aggregates gives where there are no rows."""
-    root = exp.Paren(this=value.copy())
-    for aggregate in own_aggregates(root):
-        counts = isinstance(aggregate, exp.Count | exp.ApproxDistinct)
-        empty: exp.Expr = exp.Literal.number(0) if counts else exp.null()
-        empty.type = aggregate.type
-        aggregate.replace(empty)
-    root.type = value.type
-    return root
-
-
-def _group(found: _Correlation, names: Names) -> tuple[exp.Select, list[exp.Column]]:
+def _group(found: Correlation, names: Names) -> tuple[exp.Select, list[exp.Column]]:
     """Return the subquery as one that stands alone, and the columns of its keys."""
     alias = names.fresh("s")
     side = found.inner.copy()
@@ -246,23 +135,18 @@ def _group(found: _Correlation, names: Names) -> tuple[exp.Select, list[exp.Colu
             for key, (inner, _) in zip(keys, found.keys, strict=True)
         ],
     )
-    columns = []
-    for key, (inner, _) in zip(keys, found.keys, strict=True):
-        column = exp.column(key, table=alias, quoted=True)
-        column.type = inner.type
-        columns.append(column)
+    columns = [
+        typed_column(key, alias, inner) for key, (inner, _) in zip(keys, found.keys, strict=True)
+    ]
     return side, columns
 
 
-def _wanted(found: _Correlation, names: Names, *, with_nulls: bool = False) -> list[exp.Expr]:
+def _wanted(found: Correlation, names: Names, *, with_nulls: bool = False) -> list[exp.Expr]:
     """Return the condition that a row of the subquery is wanted around it, if it is cheap to know.
 
     `with_nulls` is for a comparison by which NULL is told from FALSE.
     """
-    around = exp.Select(expressions=[exp.alias_(exp.Literal.number(1), "one", quoted=True)])
-    for key in ("from_", "joins", "laterals"):
-        if (value := found.block.copy().args.get(key)) is not None:
-            around.set(key, value)
+    around = reader_of(found.block)
     around.set("joins", [j for j in around.args.get("joins") or [] if not j.meta.get(ADDED)])
     matches = [
         exp.EQ(this=inner.copy(), expression=outer.copy())
@@ -314,7 +198,7 @@ def _reads_answer(value: exp.Expr, inner: exp.Select) -> bool:
 def _is_there(around: exp.Select, conditions: Sequence[exp.Expr]) -> exp.Expr:
     """Return the condition that a block has a row for which `conditions` hold."""
     names = source_names(around)
-    outside = [c.copy() for c in conditions if c.find(exp.Column) and not _reads(c, names)]
+    outside = [c.copy() for c in conditions if c.find(exp.Column) and not reads(c, names)]
     block = around.copy()
     set_condition(block, "where", [c.copy() for c in conditions if c not in outside])
     return exp.and_(*outside, exp.Exists(this=block))
@@ -324,15 +208,13 @@ def _is_cheap(value: exp.Expr) -> bool:
     return not has_call(value) and not has_random(value)
 
 
-def _join(found: _Correlation, side: exp.Select, columns: list[exp.Column]) -> None:
+def _join(found: Correlation, side: exp.Select, columns: list[exp.Column]) -> None:
     matches = [
         exp.EQ(this=column.copy(), expression=_guarded(outer.copy(), found.guards))
         for column, (_, outer) in zip(columns, found.keys, strict=True)
     ]
-    alias = exp.TableAlias(this=exp.to_identifier(columns[0].table, quoted=True))
-    found.block.join(
-        exp.Subquery(this=side, alias=alias), on=exp.and_(*matches), join_type="left", copy=False
-    )
+    source = derived_table(side, columns[0].table)
+    found.block.join(source, on=exp.and_(*matches), join_type="left", copy=False)
     found.block.args["joins"][-1].meta[ADDED] = True
 
 

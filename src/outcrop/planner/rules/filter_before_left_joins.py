@@ -24,8 +24,8 @@ from outcrop.planner.blocks import (
     set_condition,
     source_names,
 )
+from outcrop.planner.correlation import ADDED
 from outcrop.planner.model_call import ModelCall, calls_in_scope
-from outcrop.planner.rules.decorrelate_subqueries import ADDED
 
 
 def filter_before_left_joins(block: exp.Select, names: Names) -> None:

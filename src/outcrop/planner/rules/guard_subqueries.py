@@ -24,6 +24,7 @@ from outcrop.planner.blocks import (
     is_aggregated,
     own_aggregates,
     own_windows,
+    reader_of,
     set_condition,
     source_names,
     upper_clauses,
@@ -65,10 +66,7 @@ def _subquery(holder: exp.Expr) -> exp.Expr:
 def _guard(block: exp.Select, part: exp.Expr, holder: exp.Expr) -> None:
     """Add to a subquery the condition that a row of `block` evaluates it."""
     inner, known = _subquery(holder), source_names(block)
-    around = exp.Select(expressions=[exp.alias_(exp.Literal.number(1), "one", quoted=True)])
-    for key in ("from_", "joins", "laterals"):
-        if value := block.copy().args.get(key):
-            around.set(key, value)
+    around = reader_of(block)
     conditions = [
         condition
         for condition in (

@@ -27,13 +27,12 @@ from outcrop.planner.blocks import (
     has_random,
     is_aggregated,
     own_columns,
+    reader_of,
     set_condition,
     source_names,
     typed_column,
 )
-from outcrop.planner.guards import evaluated_if
-from outcrop.planner.model_call import has_call
-from outcrop.planner.rules.decorrelate_subqueries import (
+from outcrop.planner.correlation import (
     ADDED,
     CUTS,
     is_scalar,
@@ -41,6 +40,8 @@ from outcrop.planner.rules.decorrelate_subqueries import (
     reads_others,
     stands_before_groups,
 )
+from outcrop.planner.guards import evaluated_if
+from outcrop.planner.model_call import has_call
 
 
 def join_subqueries_with_their_domain(query: exp.Query) -> exp.Query:
@@ -111,10 +112,7 @@ def _join(inner: exp.Select, holder: exp.Expr, block: exp.Select, names: Names) 
 
 
 def _refers_further(inner: exp.Select, block: exp.Select) -> bool:
-    around = exp.Select()
-    for key in ("from_", "joins", "laterals"):
-        around.set(key, block.args.get(key) and block.copy().args[key])
-    known = source_names(around)
+    known = source_names(block)
     for found in inner.find_all(exp.Select):
         known |= source_names(found)
     return any(c.table and c.table not in known for c in inner.find_all(exp.Column))
@@ -127,13 +125,10 @@ def _domain(
 
     `guards` must hold for the subquery to be evaluated.
     """
-    domain = exp.Select(
-        distinct=exp.Distinct(),
-        expressions=[exp.alias_(v.copy(), name, quoted=True) for v, name in outputs.items()],
-    )
-    for key in ("from_", "joins", "laterals"):
-        if (value := block.copy().args.get(key)) is not None:
-            domain.set(key, value)
+    domain = reader_of(block)
+    domain.set("distinct", exp.Distinct())
+    values = [exp.alias_(v.copy(), name, quoted=True) for v, name in outputs.items()]
+    domain.set("expressions", values)
     domain.set("joins", [j for j in domain.args.get("joins") or [] if not j.meta.get(ADDED)])
     cheap = [
         part.copy()

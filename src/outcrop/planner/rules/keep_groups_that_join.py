@@ -29,8 +29,8 @@ from outcrop.planner.blocks import (
     source_names,
     sources,
 )
+from outcrop.planner.correlation import ADDED
 from outcrop.planner.model_call import has_call
-from outcrop.planner.rules.decorrelate_subqueries import ADDED
 from outcrop.planner.rules.push_predicates_below_groups import keys_of_groups
 
 

@@ -26,12 +26,9 @@ from outcrop.planner.blocks import (
     set_condition,
     source_names,
 )
+from outcrop.planner.correlation import COMPARED, CUTS
 from outcrop.planner.guards import meaning_of_null
 from outcrop.planner.model_call import ModelCall, has_call
-
-COMPARED = "compared"
-"""The key of `meta` by which the equality that IN was is known: its right side is the needle."""
-_CUTS = ("group", "having", "qualify", "distinct", "limit", "offset", "with_", "windows")
 
 
 def write_in_as_exists(query: exp.Query) -> exp.Query:
@@ -51,7 +48,7 @@ def _is_rewritable(in_: exp.In, block: exp.Select) -> bool:
     names = source_names(inner)
     is_correlated = next(own_columns(inner, source_names(block)), None) is not None
     is_same_within = not any(column.table in names for column in in_.this.find_all(exp.Column))
-    is_plain = not any(inner.args.get(key) for key in _CUTS) and not is_aggregated(inner)
+    is_plain = not any(inner.args.get(key) for key in CUTS) and not is_aggregated(inner)
     is_same_twice = not has_random(in_) and not any(
         c.is_volatile for c in inner.find_all(ModelCall)
     )
