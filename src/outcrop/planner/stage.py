@@ -12,7 +12,7 @@ from sqlglot import exp
 from outcrop.catalog.objects import ExternalModel, Volatility
 from outcrop.datatypes import TYPES, TypeKind
 from outcrop.planner.bind import answer_type
-from outcrop.planner.blocks import Names, Split, blocks
+from outcrop.planner.blocks import Names, blocks
 from outcrop.planner.limited_filter import (
     LimitedFilter,
     chain_of,
@@ -33,6 +33,7 @@ from outcrop.planner.order_predicates import (
 from outcrop.planner.plan import BatchOrder, FilterInBatches, Infer, Materialize, Stage, StagedCall
 from outcrop.planner.predicates import CALL_NUMBER, PredicateChain, find_chain, name_of
 from outcrop.planner.rules.extract_calls import call_of, is_inference_block
+from outcrop.planner.split import Split
 from outcrop.providers.base import RequestType
 
 CallNames: TypeAlias = "dict[tuple[int, int], tuple[str, str]]"

@@ -14,8 +14,9 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from outcrop.planner.blocks import Names, Split, blocks, group_keys
+from outcrop.planner.blocks import Names, blocks, group_keys
 from outcrop.planner.model_call import has_call
+from outcrop.planner.split import Split
 
 
 def compute_group_keys_first(query: exp.Query) -> exp.Query:

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from outcrop.planner.blocks import Names, Split, has_own_call, is_plain, is_random
+from outcrop.planner.blocks import Names, has_own_call, is_plain, is_random
+from outcrop.planner.split import Split
 
 
 def draw_random_order_first(block: exp.Select, names: Names) -> None:

@@ -15,7 +15,6 @@ from sqlglot import exp
 
 from outcrop.planner.blocks import (
     Names,
-    Split,
     conjuncts,
     has_own_call,
     is_plain,
@@ -24,6 +23,7 @@ from outcrop.planner.blocks import (
 )
 from outcrop.planner.guards import is_guarded
 from outcrop.planner.model_call import calls_in_scope, has_call_in_scope
+from outcrop.planner.split import Split
 
 
 def filter_before_calls(block: exp.Select, names: Names) -> None:

@@ -17,7 +17,6 @@ from sqlglot import exp
 
 from outcrop.planner.blocks import (
     Names,
-    Split,
     conjuncts,
     has_random,
     own_columns,
@@ -26,6 +25,7 @@ from outcrop.planner.blocks import (
 )
 from outcrop.planner.correlation import ADDED
 from outcrop.planner.model_call import ModelCall, calls_in_scope
+from outcrop.planner.split import Split
 
 
 def filter_before_left_joins(block: exp.Select, names: Names) -> None:

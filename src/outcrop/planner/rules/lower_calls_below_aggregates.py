@@ -12,15 +12,9 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from outcrop.planner.blocks import (
-    Names,
-    Split,
-    group_keys,
-    has_own_call,
-    is_aggregated,
-    own_aggregates,
-)
+from outcrop.planner.blocks import Names, group_keys, has_own_call, is_aggregated, own_aggregates
 from outcrop.planner.model_call import has_call_in_scope
+from outcrop.planner.split import Split
 
 # What stands between an aggregate and the values that it takes.
 _WRAPPERS = (exp.AggFunc, exp.WithinGroup, exp.Filter, exp.Distinct, exp.Order, exp.Ordered)

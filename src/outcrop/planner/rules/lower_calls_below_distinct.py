@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from outcrop.planner.blocks import Names, Split, has_own_call
+from outcrop.planner.blocks import Names, has_own_call
 from outcrop.planner.model_call import has_call_in_scope
+from outcrop.planner.split import Split
 
 
 def lower_calls_below_distinct(block: exp.Select, names: Names) -> None:

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from outcrop.planner.blocks import Names, Split, has_own_call, own_windows
+from outcrop.planner.blocks import Names, has_own_call, own_windows
 from outcrop.planner.model_call import has_call_in_scope
+from outcrop.planner.split import Split
 
 # What stands between a window and the values that it takes.
 _WRAPPERS = (exp.Window, exp.AggFunc, exp.Order, exp.Ordered, exp.IgnoreNulls, exp.Distinct)

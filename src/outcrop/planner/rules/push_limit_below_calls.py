@@ -17,9 +17,10 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from outcrop.planner.blocks import Names, Split, has_own_call, is_plain
+from outcrop.planner.blocks import Names, has_own_call, is_plain
 from outcrop.planner.guards import guard_of
 from outcrop.planner.model_call import calls_in_scope, has_call_in_scope
+from outcrop.planner.split import Split
 
 
 def push_limit_below_calls(block: exp.Select, names: Names) -> None:

@@ -15,7 +15,6 @@ from sqlglot import exp
 
 from outcrop.planner.blocks import (
     Names,
-    Split,
     conjuncts,
     group_keys,
     is_aggregated,
@@ -23,6 +22,7 @@ from outcrop.planner.blocks import (
     set_condition,
 )
 from outcrop.planner.model_call import calls_in_scope, has_call_in_scope
+from outcrop.planner.split import Split
 
 
 def separate_calls_over_aggregates(block: exp.Select, names: Names) -> None:

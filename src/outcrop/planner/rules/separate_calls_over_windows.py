@@ -11,15 +11,9 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from outcrop.planner.blocks import (
-    Names,
-    Split,
-    conjuncts,
-    is_aggregated,
-    own_windows,
-    set_condition,
-)
+from outcrop.planner.blocks import Names, conjuncts, is_aggregated, own_windows, set_condition
 from outcrop.planner.model_call import calls_in_scope, has_call_in_scope
+from outcrop.planner.split import Split
 
 
 def separate_calls_over_windows(block: exp.Select, names: Names) -> None:
