@@ -68,6 +68,8 @@ SYNTAX_ERRORS = [
      "settings (model_id ^\"x\")", "syntax error at or near '\"x\"'", "a value for MODEL_ID"),
     ("create external model m function f iam_role default model_type bedrock settings (^)",
      "syntax error at or near ')'", "the name of a setting"),
+    ("explain (^counts) select 1", "syntax error at or near 'counts'", "Did you mean 'COUNT'?"),
+    ("explain (count, ^sampel 5) select 1", "syntax error at or near 'sampel'", "'SAMPLE'?"),
     ("copy t from^", "syntax error at end of input", "the source"),
     ("copy t from 'f' csv ^ignorheader 1", "unknown option 'IGNORHEADER' of COPY",
      "Did you mean 'IGNOREHEADER'?"),

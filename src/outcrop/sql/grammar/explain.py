@@ -12,6 +12,8 @@ from outcrop.sql.tokens import TokenCursor
 OPTIONS = ("ANALYZE", "COUNT", "FORMAT", "SAMPLE", "VERBOSE")
 SAMPLE_MAX = 100_000
 
+_QUERY_STARTS = ("SELECT", "WITH", "(")
+"""What tells a query in parentheses from options: a misspelt option is one all the same."""
 _NO_STATEMENT = "expected the statement to explain"
 
 
@@ -24,7 +26,7 @@ def parse_explain(
     """
     cursor.expect("EXPLAIN")
     options = _Options()
-    if cursor.at("(") and cursor.word(1) in OPTIONS:
+    if cursor.at("(") and cursor.word(1) not in _QUERY_STARTS:
         options.parse_list(cursor)
     else:
         while cursor.accept_one_of("VERBOSE", "ANALYZE") is not None:
