@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from sqlglot import exp
 
 from outcrop.catalog.objects import ExternalModel, Volatility
+from outcrop.sql.origins import origins
 
 _VOLATILE = "volatile"
 """The key of `meta` by which the calls of a VOLATILE model are known."""
@@ -63,3 +64,8 @@ def calls_in_scope(node: exp.Expr | None) -> Iterator[ModelCall]:
 def has_call_in_scope(node: exp.Expr | None) -> bool:
     """Tell whether a model call of `node`'s own block stands in it."""
     return next(calls_in_scope(node), None) is not None
+
+
+def reads_answer(part: exp.Expr) -> bool:
+    """Tell whether a part of a block reads what a derived table asks a model for."""
+    return any(has_call_in_scope(value) for value in origins(part))

@@ -106,3 +106,23 @@ f(f(t.p)) = 'x') AS s;
 -- Not where a name would mean something else within.
 SELECT s.i FROM (SELECT i FROM t WHERE f(p) = 'x') AS s WHERE s.i IN (SELECT i FROM t WHERE q = 'x');
 UNCHANGED;
+
+-- A predicate on an answer goes into the subquery that asks for it, and no further than a join.
+SELECT s.y FROM (SELECT f(q.p) AS y FROM (SELECT p FROM t) AS q JOIN u ON q.p < u.b) AS s WHERE s.y IS NULL;
+SELECT s.y FROM (SELECT f(q.p) AS y FROM (SELECT t.p FROM t) AS q JOIN u ON q.p < u.b WHERE f(q.p) IS NULL) AS s;
+
+SELECT s.y FROM (SELECT DISTINCT f(p) AS y FROM t) AS s JOIN u ON s.y > 'a' LEFT JOIN (SELECT g(b) AS z FROM u) AS w ON w.z = 'x';
+SELECT s.y FROM (SELECT DISTINCT f(t.p) AS y FROM t WHERE f(t.p) > 'a') AS s JOIN u ON TRUE
+LEFT JOIN (SELECT g(u.b) AS z FROM u WHERE g(u.b) = 'x') AS w ON TRUE;
+
+-- Not where the join adds NULLs, nor below groups and windows.
+SELECT s.y FROM t LEFT JOIN (SELECT i, f(b) AS y FROM u) AS s ON s.i = t.i WHERE s.y IS NULL;
+UNCHANGED;
+
+SELECT s.y FROM (SELECT f(p) AS y, rank() OVER (ORDER BY i) AS r FROM t) AS s WHERE s.y > 'a';
+UNCHANGED;
+
+-- A subquery beside OR is seen to alone.
+SELECT i FROM t WHERE i = 1 OR i IN (SELECT s.i FROM (SELECT i, f(b) AS y FROM u) AS s WHERE s.i > 1 AND g(s.y) = 'x');
+SELECT t.i FROM t WHERE t.i = 1 OR t.i IN (SELECT s.i FROM (SELECT u.i, f(u.b) AS y FROM u
+WHERE u.i > 1 AND g(f(u.b)) = 'x') AS s WHERE s.i > 1);

@@ -5,13 +5,14 @@ Goal:   fewer rows reach a model.
 Before: SELECT s.y FROM (SELECT t.i, f(t.p) AS y FROM t) AS s WHERE s.i > 2
 After:  SELECT s.y FROM (SELECT t.i, f(t.p) AS y FROM t WHERE t.i > 2) AS s
 
-A predicate that calls a model goes into a subquery, where it saves the calls of the select list,
-but never below a join: what joins has at most as many distinct prompts as what might join.
+A predicate that calls a model, or reads an answer, goes into a subquery, where it saves the calls
+of the select list, but never below a join: what joins has at most as many distinct prompts as what
+might join.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from sqlglot import exp
 from sqlglot.optimizer.pushdown_predicates import pushdown_predicates, replace_aliases
@@ -21,16 +22,21 @@ from outcrop.planner.blocks import (
     blocks,
     conjuncts,
     has_random,
+    is_null_extended,
     is_open,
+    is_row_by_row,
     is_true,
     own_columns,
     set_condition,
     source_names,
+    sources,
 )
-from outcrop.planner.model_call import ModelCall, has_call, has_call_in_scope
+from outcrop.planner.model_call import ModelCall, has_call, has_call_in_scope, reads_answer
 from outcrop.sql.dialect import Outcrop
 
 _HELD = "_held"
+_BLOCK = "block"
+"""The key of `meta` by which a block is known again in a copy."""
 
 
 def push_predicates_down(query: exp.Query) -> exp.Query:
@@ -61,21 +67,23 @@ def _push(query: exp.Query) -> exp.Query:
 
 
 def _hold_model_predicates(query: exp.Query) -> list[exp.Expr]:
-    """Put something that no pass moves in the place of each predicate that calls a model.
+    """Put something that no pass moves in the place of each predicate that needs a model.
 
     The pass sees the subqueries of such a predicate alone.
     """
     held: list[exp.Expr] = []
-    for block in blocks(query):
+    for number, block in enumerate(blocks(query)):
+        block.meta[_BLOCK] = number
         conditions = [block.args.get("where")]
         conditions += [join.args.get("on") for join in block.args.get("joins") or []]
         for condition in conditions:
             for part in conjuncts(condition):
-                if has_call_in_scope(part):
+                if has_call_in_scope(part) or reads_answer(part):
                     for inner in list(_outermost_queries(part)):
                         inner.replace(_push(inner.copy()))
-                    number = exp.Literal.string(f"{len(held):06}")  # sorts as written
-                    part.replace(exp.Anonymous(this=_HELD, expressions=[number]))
+                    place = f"{len(held):06}"  # sorts as written
+                    arguments = [exp.Literal.string(place), exp.Literal.number(number)]
+                    part.replace(exp.Anonymous(this=_HELD, expressions=arguments))
                     held.append(part)
     return held
 
@@ -89,11 +97,22 @@ def _outermost_queries(part: exp.Expr) -> Iterator[exp.Query]:
 
 
 def _release(query: exp.Query, held: list[exp.Expr]) -> None:
-    """Put each predicate back; one that holds a subquery may have others within."""
+    """Put each predicate back; one that holds a subquery may have others within.
+
+    In a subquery beside OR, sqlglot's pass copies a condition as a whole to where a part of it may
+    go, and leaves the condition where it was.
+    """
     while found := [node for node in query.find_all(exp.Anonymous) if node.name == _HELD]:
         for node in found:
-            part = held[int(node.expressions[0].name)].copy()  # a subquery may have been copied
-            node.replace(exp.paren(part, copy=False) if isinstance(part, exp.Connector) else part)
+            place, number = (int(argument.name) for argument in node.expressions)
+            block = node.find_ancestor(exp.Select)
+            part = held[place].copy()  # a subquery may have been copied
+            if block is None or block.meta.get(_BLOCK) != number:
+                node.replace(exp.true())
+            else:
+                node.replace(
+                    exp.paren(part, copy=False) if isinstance(part, exp.Connector) else part
+                )
 
 
 def _push_constants(block: exp.Select) -> None:
@@ -103,19 +122,19 @@ def _push_constants(block: exp.Select) -> None:
     the side that it does not keep. So the constant may go into any subquery there.
     """
     from_ = block.args.get("from_")
-    sources: list[exp.Expr] = [from_.this] if from_ is not None else []
+    before: list[exp.Expr] = [from_.this] if from_ is not None else []
     for join in block.args.get("joins") or []:
-        joined = [*sources, join.this]
-        idle = {"": joined, "LEFT": [join.this], "RIGHT": sources}
+        joined = [*before, join.this]
+        idle = {"": joined, "LEFT": [join.this], "RIGHT": before}
         _copy_constants(join.args.get("on"), idle.get(join.side, []))
-        sources = joined
-    _copy_constants(block.args.get("where"), sources)
+        before = joined
+    _copy_constants(block.args.get("where"), before)
 
 
-def _copy_constants(condition: exp.Expr | None, sources: Sequence[exp.Expr]) -> None:
+def _copy_constants(condition: exp.Expr | None, idle: Sequence[exp.Expr]) -> None:
     """Add the constants among the parts of a condition to the WHERE of subqueries."""
     constants = [part for part in conjuncts(condition) if _is_constant(part)]
-    for source in sources if constants else []:
+    for source in idle if constants else []:
         for arm in arms(source.this) if isinstance(source, exp.Subquery) else []:
             parts = conjuncts(arm.args.get("where"))
             added = [part.copy() for part in constants if part not in parts]
@@ -173,13 +192,51 @@ def _lower_columns(part: exp.Expr, alias: str, inner: exp.Select) -> bool:
 
 
 def _push_model_predicates(block: exp.Select) -> None:
-    """Move the model predicates of `block` into the subquery that is all it reads."""
-    inner = _only_source(block)
-    if inner is None:
-        return
-    parts = conjuncts(block.args.get("where"))
-    moved = [part for part in parts if has_call_in_scope(part) and part.find(exp.Query) is None]
-    if moved:
-        set_condition(block, "where", [part for part in parts if part not in moved])
-        lowered = [replace_aliases(inner, part) for part in moved]
-        set_condition(inner, "where", [*conjuncts(inner.args.get("where")), *lowered])
+    """Move the model predicates of `block` into the subquery that is all they read."""
+    where = conjuncts(block.args.get("where"))
+    kept = [part for part in where if not _is_moved(part, block, _open_sources(block))]
+    if len(kept) < len(where):
+        set_condition(block, "where", kept)
+    for join in block.args.get("joins") or []:
+        own = {join.alias_or_name: join.this} if join.side == "LEFT" else {}
+        targets = own if join.side else _open_sources(block)
+        on = conjuncts(join.args.get("on"))
+        kept = [part for part in on if not _is_moved(part, block, targets)]
+        if len(kept) < len(on):
+            join.set("on", exp.and_(*kept, copy=False) if kept else exp.true())
+
+
+def _open_sources(block: exp.Select) -> dict[str, exp.Expr]:
+    """Return the relations of a block, by name, of which no join makes rows of NULLs."""
+    return {s.alias_or_name: s for s in sources(block) if not is_null_extended(block, s)}
+
+
+def _is_moved(part: exp.Expr, block: exp.Select, targets: Mapping[str, exp.Expr]) -> bool:
+    """Move a model predicate into the one subquery that it reads, if a filter may stand there.
+
+    What calls a model itself stays above joins.
+    """
+    if part.find(exp.Query) is not None:
+        return False
+    if has_call_in_scope(part):
+        inner = _only_source(block)
+    elif reads_answer(part):
+        names = {column.table for column in part.find_all(exp.Column)}
+        source = targets.get(names.pop()) if len(names) == 1 else None
+        inner = source.this if isinstance(source, exp.Subquery) else None
+    else:
+        return False
+    if not isinstance(inner, exp.Select) or not _takes_filter(inner):
+        return False
+    lowered = replace_aliases(inner, part)
+    if has_random(lowered):
+        return False
+    set_condition(inner, "where", [*conjuncts(inner.args.get("where")), lowered])
+    return True
+
+
+def _takes_filter(block: exp.Select) -> bool:
+    """Tell whether a filter of what a block gives may as well stand in its WHERE."""
+    distinct = block.args.get("distinct")
+    is_cut = block.args.get("limit") or block.args.get("offset")
+    return is_row_by_row(block) and not is_cut and not (distinct and distinct.args.get("on"))

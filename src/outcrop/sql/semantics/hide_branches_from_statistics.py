@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
+from outcrop.sql.origins import origins
 from outcrop.sql.semantics.tree import TEXT_TYPES, engine, is_type
 
 _MATCHES = (exp.Like, exp.ILike, exp.SimilarTo, exp.RegexpLike, exp.RegexpILike, exp.In)
@@ -38,66 +39,20 @@ def _hide(node: exp.Expr, key: str, is_hidden: Callable[[exp.Expr], bool]) -> No
         node.set(key, engine("ltrim($1, '')", text, returns="varchar"))
 
 
-def _is_constant_case(value: exp.Expr) -> bool:
-    """Tell whether a value is a CASE over constants, or a column of a derived table that is one."""
-    value = value.unnest()
-    if isinstance(value, exp.Column):
-        return any(map(_is_constant_case, _origins(value)))
+def _is_constant_case(text: exp.Expr) -> bool:
+    """Tell whether a text is a CASE over constants, or reads a column that is one."""
+    return any(map(_gives_constants, (text.unnest(), *origins(text))))
+
+
+def _gives_constants(value: exp.Expr) -> bool:
     if not isinstance(value, exp.Case):
         return False
-    branches = [branch.args["true"] for branch in value.args["ifs"]]
     default = value.args.get("default")
+    branches = [branch.args["true"] for branch in value.args["ifs"]]
     given = branches if default is None else [*branches, default]
     return all(branch.find(exp.Column) is None for branch in given)
 
 
-def _has_branch(value: exp.Expr) -> bool:
-    """Tell whether a value has branches, or reads a column of a derived table that has some."""
-    return any(
-        isinstance(node, _BRANCHES)
-        or (isinstance(node, exp.Column) and any(map(_has_branch, _origins(node))))
-        for node in value.walk()
-    )
-
-
-def _origins(column: exp.Column) -> list[exp.Expr]:
-    """Return what gives a column its values, if that is a derived table or a common table."""
-    block = column.find_ancestor(exp.Select)
-    while block is not None:
-        joins = block.args.get("joins") or []
-        for part in (block.args.get("from_"), *joins):
-            if part is not None and part.this.alias_or_name == column.table:
-                return _values(_query_of(part.this), column.name)
-        block = block.find_ancestor(exp.Select)
-    return []
-
-
-def _query_of(source: exp.Expr) -> exp.Expr | None:
-    """Return the query behind a relation of FROM, None for a stored one."""
-    query: exp.Expr
-    if isinstance(source, exp.Subquery):
-        query = source.this
-        return query
-    around = source.find_ancestor(exp.Query)
-    while around is not None and isinstance(source, exp.Table) and not source.db:
-        for cte in around.ctes:
-            if cte.alias == source.name:
-                query = cte.this
-                return query
-        around = around.find_ancestor(exp.Query)
-    return None
-
-
-def _values(query: exp.Expr | None, name: str) -> list[exp.Expr]:
-    """Return what a query gives as the column `name`, one value for each SELECT of a union."""
-    if not isinstance(query, exp.Query) or name not in query.named_selects:
-        return []
-    position = query.named_selects.index(name)
-    arms, found = [query.unnest()], []
-    while arms:
-        arm = arms.pop()
-        if isinstance(arm, exp.SetOperation):
-            arms += [arm.left.unnest(), arm.right.unnest()]
-        elif isinstance(arm, exp.Select) and position < len(arm.expressions):
-            found.append(arm.expressions[position].unalias())
-    return found
+def _has_branch(text: exp.Expr) -> bool:
+    """Tell whether a text has branches, or reads a column of a derived table that has some."""
+    return any(value.find(*_BRANCHES) is not None for value in (text, *origins(text)))
