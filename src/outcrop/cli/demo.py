@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import shutil
+import sys
 import time
 from contextlib import closing
 from dataclasses import dataclass
@@ -36,7 +37,7 @@ DATA_FILE = "patients.csv"
 _DESCRIPTION = """\
 Walk through a worked example: patients are loaded, turned into prompts, and
 answered by a language model that runs in this process. No account is needed;
-the model (99 MB) is fetched if it is not there. The second run reuses every
+the model (98 MB) is fetched if it is not there. The second run reuses every
 answer. The warehouse stays, so that you can go on with it.
 """
 
@@ -92,8 +93,18 @@ def run(options: argparse.Namespace, messages: Messages) -> int:
         totals = _totals(interpreter.session, group)
     paint = messages.terminal.paint
     messages.remark(paint(summarize(totals, time.monotonic() - started), Style.BOLD))
-    messages.remark(f"Go on in the same warehouse:  outcrop -w {shlex.quote(str(directory))} sql")
+    program = program_name(Path(sys.argv[0]), shutil.which("outcrop"))
+    messages.remark(f"Go on in the same warehouse:  {program} -w {shlex.quote(str(directory))} sql")
     return 0
+
+
+def program_name(program: Path, on_path: str | None) -> str:
+    """Return how to call `program` from a shell, to which `outcrop` is what `on_path` says.
+
+    In a clone it is in .venv, where no shell looks.
+    """
+    is_found = on_path is not None and Path(on_path).resolve() == program.resolve()
+    return "outcrop" if is_found or program.name != "outcrop" else shlex.quote(str(program))
 
 
 def _directory(options: argparse.Namespace) -> Path:

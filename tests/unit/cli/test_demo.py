@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from outcrop.cli.demo import example_directory, fetch_models, prepare
+from outcrop.cli.demo import example_directory, fetch_models, prepare, program_name
 from outcrop.cli.main import main
 from outcrop.cli.messages import Messages
 from outcrop.cli.terminal import terminal_of
@@ -36,6 +36,21 @@ def test_the_second_run_reuses_every_answer(
     assert "\nEvery answer was reused: 15 of them, 0 calls, " in second.err
     assert answers(first.out) == answers(second.out)
     assert (directory / CONFIG_FILE).read_text() == SCRIPTED
+
+
+@pytest.mark.parametrize(
+    ("program", "on_path", "called"),
+    [
+        (".venv/bin/outcrop", None, ".venv/bin/outcrop"),
+        ("my env/bin/outcrop", "/usr/bin/outcrop", "'my env/bin/outcrop'"),
+        ("/usr/bin/outcrop", "/usr/bin/outcrop", "outcrop"),
+        ("outcrop/cli/__main__.py", None, "outcrop"),
+    ],
+)
+def test_the_program_is_named_as_a_shell_finds_it(
+    program: str, on_path: str | None, called: str
+) -> None:
+    assert program_name(Path(program), on_path) == called
 
 
 def answers(output: str) -> list[str]:
