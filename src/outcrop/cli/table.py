@@ -1,8 +1,8 @@
 """Rows as a table, or, expanded, one record under the other.
 
 A table streams: the widths come from its first rows, and what follows is fitted to them. On a
-terminal no line is longer than the terminal is wide, cells wrap at words, and a table of so many
-columns that none would be readable is shown expanded.
+terminal no line is longer than the terminal is wide, cells wrap at words and keep the indentation
+of their lines, and a table of so many columns that none would be readable is shown expanded.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ _SAMPLE_ROWS = 1_000
 # A column that must wrap keeps at least this width; otherwise the table is shown expanded.
 _READABLE_WIDTH = 10
 _TAB_WIDTH = 4
+# The column of EXPLAIN, whose rows are the lines of one text.
+_PLAN = "QUERY PLAN"
 # What could move the cursor, or otherwise command the terminal: a model may answer anything.
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
@@ -70,10 +72,11 @@ def write_table(
         return write_expanded(out, terminal, columns, chain(sample, stream))
     table = _Table(laid_out, terminal)
     has_tall_rows = any(len(line) > 1 for row in sample for line in map(table.wrap, laid_out, row))
+    is_one_text = [column.name for column in columns] == [_PLAN]
     out.writelines(table.heading())
     count = 0
     for cells in chain(sample, map(_cells, stream)):
-        if has_tall_rows and count:
+        if has_tall_rows and count and not is_one_text:
             out.write(table.rule())
         out.writelines(table.row(cells))
         count += 1
@@ -226,6 +229,8 @@ def _wrap_line(line: str, width: int) -> Iterator[str]:
     if cell_len(line) <= width:
         yield line
         return
+    blanks = len(line) - len(line.lstrip())
+    indentation = " " * blanks if 2 * blanks <= width else ""
     current = ""
     for word in re.findall(r"\s*\S+", line):
         if cell_len(current + word) <= width:
@@ -233,7 +238,7 @@ def _wrap_line(line: str, width: int) -> Iterator[str]:
             continue
         if current:
             yield current
-        *whole, current = chop_cells(word.lstrip() if current else word, width)
+        *whole, current = chop_cells(indentation + word.lstrip() if current else word, width)
         yield from whole
     if current:
         yield current

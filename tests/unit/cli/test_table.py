@@ -79,6 +79,24 @@ def test_a_word_longer_than_the_column_is_cut() -> None:
     assert lines[2:4] == [f"   1 │ {'x' * 16}", f"     │ {'x' * 9}"]
 
 
+def test_what_wraps_keeps_its_indentation() -> None:
+    lines = table([(1, "eat:\n    more greens and less salt")], terminal=Terminal(26))
+    assert lines[2:5] == ["   1 │ eat:", "     │     more greens", "     │     and less salt"]
+    deep = table([(1, " " * 20 + "eat more greens")], terminal=Terminal(26))
+    assert deep[3].endswith("eat more greens")  # an indentation that leaves no room is none
+
+
+def test_the_lines_of_a_plan_are_one_text() -> None:
+    columns = (ResultColumn("QUERY PLAN", VARCHAR),)
+    plan = [("XN Limit",), ("  ->  XN Infer f on model 'm' via p  (rows=4)",)]
+    assert table(plan, columns=columns, terminal=Terminal(30))[2:6] == [
+        " XN Limit",
+        "   ->  XN Infer f on model",
+        "   'm' via p  (rows=4)",
+        "(2 rows)",
+    ]
+
+
 def test_nothing_wraps_where_there_is_no_terminal() -> None:
     assert table([(1, "x" * 300)])[2] == f"   1 │ {'x' * 300}"
 
