@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 
 from outcrop.engines.base import EngineSession
-from outcrop.errors import Error, RowsFailed, TransientProviderError
+from outcrop.errors import Error, RowsFailed, TransientProviderError, counted
 from outcrop.execution.batches import BatchRun
 from outcrop.execution.order_choice import Spent
 from outcrop.execution.question import Failures
@@ -133,13 +133,12 @@ def rows_failed(failures: Failures) -> RowsFailed:
     ]
     if failures.count > len(named):
         lines.append(f"and {failures.count - len(named)} more; sys_llm_call lists them")
-    calls = "call" if failures.count == 1 else "calls"
     hints = [f.error.hint for f in named if f.error.hint]
     if any(isinstance(f.error, TransientProviderError) for f in named):
         hints.append("SET outcrop.retry_timeout TO '1h'; tries throttled calls for longer.")
     return RowsFailed(
-        f"{failures.count} model {calls} gave no answer; {lines[0]}",
-        detail="\n".join(lines),
+        f"{counted(failures.count, 'model call')} gave no answer; {lines[0]}",
+        detail="\n".join(lines) if len(lines) > 1 else None,
         hint=" ".join([*dict.fromkeys(hints), _rerun(failures), _GIVE_NULL]),
     )
 

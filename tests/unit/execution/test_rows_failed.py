@@ -21,6 +21,7 @@ def test_one_row_is_named_with_its_cause() -> None:
     )
     assert error.sqlstate == "38000"
     assert error.message == "1 model call gave no answer; row 3 ('Hello'): f: too rude"
+    assert error.detail is None  # the message says it all
     assert str(error.hint).startswith("Be kind. Every other answer is kept")
     assert "SET outcrop.on_error TO null" in str(error.hint)
 
