@@ -125,7 +125,7 @@ class Spending:
         # A few for each day that the process runs, and for two months before: never dropped, so
         # that a clock which is set back finds them.
         self._days: dict[tuple[str, str, str], DaySpending] = {}
-        self._secured: set[DaySpending] = set()
+        self._secured: dict[DaySpending, None] = {}  # in their order
         self._unsaved: list[Payment] = []  # as many as the journal keeps, at most
         self._today = ""
         self._begins_s = self._ends_s = 0.0
@@ -169,7 +169,7 @@ class Spending:
             if wanted_pico > spending.secured_pico:
                 await self._journal.reserve_spending(spending.payment(wanted_pico))
                 spending.secured_pico = wanted_pico
-                self._secured.add(spending)
+                self._secured[spending] = None
 
     def journaled(self, payments: Iterable[Payment]) -> None:
         """The journal knows of these payments."""
@@ -200,7 +200,7 @@ class Spending:
         except Error:
             spending.secured_pico = secured_pico
         else:
-            self._secured.discard(spending)
+            self._secured.pop(spending, None)  # several may take back at once
 
     async def close(self) -> None:
         """Take back all that can be, once nothing is in flight any more."""
