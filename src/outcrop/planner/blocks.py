@@ -12,8 +12,8 @@ from sqlglot import exp
 from outcrop.planner.model_call import has_call_in_scope
 from outcrop.sql.nodes import EngineExpression, RedshiftFunction
 
-# What makes up the relation that a block reads.
-SOURCE_CLAUSES = ("from_", "joins", "laterals", "pivots", "sample")
+SOURCE_CLAUSES = ("from_", "joins", "laterals")
+"""What makes up the relation that a block reads."""
 
 
 @dataclass(slots=True)
@@ -31,6 +31,10 @@ class Names:
     def beside(cls, tree: exp.Expr) -> Names:
         """Return names that differ from every name in `tree`, as it is when the first is taken."""
         return cls(_tree=tree)
+
+    def avoid(self, tree: exp.Expr) -> None:
+        """Take the names in `tree` for taken too."""
+        self.taken |= names_in(tree)
 
     def fresh(self, prefix: str) -> str:
         """Return a name that no other object of the statement has."""
@@ -128,7 +132,7 @@ def source_names(block: exp.Select) -> set[str]:
 def reader_of(block: exp.Select) -> exp.Select:
     """Return a block that reads what `block` reads, and asks nothing of it."""
     reader = exp.Select(expressions=[exp.alias_(exp.Literal.number(1), "one", quoted=True)])
-    for clause in ("from_", "joins", "laterals"):
+    for clause in SOURCE_CLAUSES:
         value = block.args.get(clause)
         if isinstance(value, list):
             reader.set(clause, [part.copy() for part in value])

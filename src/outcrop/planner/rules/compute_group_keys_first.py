@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from outcrop.planner.blocks import Names, blocks, group_keys
+from outcrop.planner.blocks import SOURCE_CLAUSES, Names, blocks, group_keys
 from outcrop.planner.model_call import has_call
 from outcrop.planner.split import Split
 
@@ -26,7 +26,7 @@ def compute_group_keys_first(query: exp.Query) -> exp.Query:
         keys = [key for key in group_keys(block) if any(map(has_call, key.find_all(exp.Query)))]
         if keys:
             split = Split(block, names)
-            split.lower("from_", "joins", "laterals", "where")
+            split.lower(*SOURCE_CLAUSES, "where")
             split.lower_expressions(keys, "k")
             split.finish()
     return query

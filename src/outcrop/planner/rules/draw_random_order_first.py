@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from outcrop.planner.blocks import Names, has_own_call, is_plain, is_random
+from outcrop.planner.blocks import SOURCE_CLAUSES, Names, has_own_call, is_plain, is_random
 from outcrop.planner.split import Split
 
 
@@ -26,6 +26,6 @@ def draw_random_order_first(block: exp.Select, names: Names) -> None:
     if not drawn:
         return
     split = Split(block, names)
-    split.lower("from_", "joins", "laterals")
+    split.lower(*SOURCE_CLAUSES)
     split.lower_expressions(drawn, "o")
     split.finish()

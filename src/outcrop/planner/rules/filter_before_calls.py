@@ -14,6 +14,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from outcrop.planner.blocks import (
+    SOURCE_CLAUSES,
     Names,
     conjuncts,
     has_own_call,
@@ -63,7 +64,7 @@ def _split_off(
 ) -> None:
     split = Split(block, names)
     set_condition(block, "where", rest)
-    split.lower("from_", "joins", "laterals", "pivots", "sample")
+    split.lower(*SOURCE_CLAUSES)
     set_condition(split.inner, "where", first)
     asked = {c for part in first for c in calls_in_scope(part) if not is_guarded(c, part)}
     asked_again = (c for part in upper_clauses(block) for c in calls_in_scope(part) if c in asked)

@@ -12,7 +12,14 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from outcrop.planner.blocks import Names, group_keys, has_own_call, is_aggregated, own_aggregates
+from outcrop.planner.blocks import (
+    SOURCE_CLAUSES,
+    Names,
+    group_keys,
+    has_own_call,
+    is_aggregated,
+    own_aggregates,
+)
 from outcrop.planner.model_call import has_call_in_scope
 from outcrop.planner.split import Split
 
@@ -25,7 +32,7 @@ def lower_calls_below_aggregates(block: exp.Select, names: Names) -> None:
     if not is_aggregated(block) or not has_own_call(block):
         return
     split = Split(block, names)
-    split.lower("from_", "joins", "laterals", "where")
+    split.lower(*SOURCE_CLAUSES, "where")
     split.lower_expressions((k for k in group_keys(block) if has_call_in_scope(k)), "v")
     for part in [*block.expressions, block.args.get("having"), block.args.get("order")]:
         for aggregate in own_aggregates(part) if part is not None else ():

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from outcrop.planner.blocks import Names, has_own_call
+from outcrop.planner.blocks import SOURCE_CLAUSES, Names, has_own_call
 from outcrop.planner.model_call import has_call_in_scope
 from outcrop.planner.split import Split
 
@@ -20,7 +20,7 @@ def lower_calls_below_distinct(block: exp.Select, names: Names) -> None:
     if not block.args.get("distinct") or not has_own_call(block):
         return
     split = Split(block, names)
-    split.lower("from_", "joins", "laterals", "where")
+    split.lower(*SOURCE_CLAUSES, "where")
     projections = [projection.unalias() for projection in block.expressions]
     split.lower_expressions((p for p in projections if has_call_in_scope(p)), "v")
     split.finish()

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from outcrop.planner.blocks import Names, has_own_call, own_windows
+from outcrop.planner.blocks import SOURCE_CLAUSES, Names, has_own_call, own_windows
 from outcrop.planner.model_call import has_call_in_scope
 from outcrop.planner.split import Split
 
@@ -27,7 +27,7 @@ def lower_calls_below_windows(block: exp.Select, names: Names) -> None:
     if not windows or not has_own_call(block):
         return
     split = Split(block, names)
-    split.lower("from_", "joins", "laterals", "where")
+    split.lower(*SOURCE_CLAUSES, "where")
     for window in windows:
         split.lower_expressions(_values_with_calls(window), "v")
     split.finish()

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from outcrop.planner.blocks import Names, has_own_call, is_plain
+from outcrop.planner.blocks import SOURCE_CLAUSES, Names, has_own_call, is_plain
 from outcrop.planner.guards import guard_of
 from outcrop.planner.model_call import calls_in_scope, has_call_in_scope
 from outcrop.planner.split import Split
@@ -33,7 +33,7 @@ def push_limit_below_calls(block: exp.Select, names: Names) -> None:
     if has_call_in_scope(where) or all(call in needed for call in _calls(block.expressions)):
         return
     split = Split(block, names)
-    split.lower("from_", "joins", "laterals", "where", "limit", "offset")
+    split.lower(*SOURCE_CLAUSES, "where", "limit", "offset")
     split.lower_expressions(needed, "v")
     if order is not None:
         split.inner.set("order", order.copy())

@@ -14,6 +14,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from outcrop.planner.blocks import (
+    SOURCE_CLAUSES,
     Names,
     conjuncts,
     group_keys,
@@ -34,7 +35,7 @@ def separate_calls_over_aggregates(block: exp.Select, names: Names) -> None:
     cheap = [part for part in having if not has_call_in_scope(part)]
     set_condition(block, "having", [])
     keys = group_keys(block)
-    split.lower("from_", "joins", "laterals", "where", "group")
+    split.lower(*SOURCE_CLAUSES, "where", "group")
     set_condition(block, "where", [part for part in having if has_call_in_scope(part)])
     set_condition(split.inner, "having", cheap)
     split.lower_expressions((key for key in keys if not isinstance(key, exp.Literal)), "k")

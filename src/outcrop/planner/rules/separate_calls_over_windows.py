@@ -11,7 +11,14 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from outcrop.planner.blocks import Names, conjuncts, is_aggregated, own_windows, set_condition
+from outcrop.planner.blocks import (
+    SOURCE_CLAUSES,
+    Names,
+    conjuncts,
+    is_aggregated,
+    own_windows,
+    set_condition,
+)
 from outcrop.planner.model_call import calls_in_scope, has_call_in_scope
 from outcrop.planner.split import Split
 
@@ -23,7 +30,7 @@ def separate_calls_over_windows(block: exp.Select, names: Names) -> None:
     split = Split(block, names)
     qualify = conjuncts(block.args.get("qualify"))
     set_condition(block, "qualify", [])
-    split.lower("from_", "joins", "laterals", "where", "windows")
+    split.lower(*SOURCE_CLAUSES, "where", "windows")
     set_condition(split.inner, "qualify", [p for p in qualify if not has_call_in_scope(p)])
     set_condition(block, "where", [p for p in qualify if has_call_in_scope(p)])
     for part in _above(block):
