@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from outcrop.errors import (
     AuthFailed,
@@ -29,13 +30,18 @@ RUNS_MAX = 60
 REST_S = 20.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Question:
     """What a statement asks of one model of a provider."""
 
     provider: str
     model_id: str
     prompts: tuple[str, ...]
+
+    @cached_property
+    def invocations(self) -> list[Invocation]:
+        """What is asked, one for each prompt; composed once for all runs of its statement."""
+        return [_invocation(self, prompt) for prompt in self.prompts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +168,9 @@ class _Run:
         if is_fresh:
             for prompt in question.prompts:
                 self._desk.ledger.may_be_paid_again[question.model_id, prompt] += 1
-        expected = {one.fingerprint: prompt for one, prompt in invocations(question)}
-        asked = [one for one, _ in invocations(question)]
+        asked = question.invocations
+        prompts = zip(asked, question.prompts, strict=True)
+        expected = {one.fingerprint: prompt for one, prompt in prompts}
         self._asked += len(asked)
         self._desk.check_budgets(self._statement)
         outcomes = self._statement.ask(asked, model=question.model_id, function="f")
@@ -205,19 +212,14 @@ class _Run:
         assert summary.elapsed_s >= 0.0
 
 
-def invocations(question: Question) -> Iterator[tuple[Invocation, str]]:
-    """Yield what is asked, with the prompt of each."""
-    for prompt in question.prompts:
-        members = {"messages": [{"role": "user", "content": [{"text": prompt}]}]}
-        body = f'{{"messages":[{{"content":[{{"text":"{prompt}"}}],"role":"user"}}]}}'
-        yield (
-            Invocation(
-                question.provider,
-                question.model_id,
-                RequestType.UNIFIED,
-                body,
-                OUTPUT_TOKENS_DEFAULT,
-                members=members,
-            ),
-            prompt,
-        )
+def _invocation(question: Question, prompt: str) -> Invocation:
+    members = {"messages": [{"role": "user", "content": [{"text": prompt}]}]}
+    body = f'{{"messages":[{{"content":[{{"text":"{prompt}"}}],"role":"user"}}]}}'
+    return Invocation(
+        question.provider,
+        question.model_id,
+        RequestType.UNIFIED,
+        body,
+        OUTPUT_TOKENS_DEFAULT,
+        members=members,
+    )
