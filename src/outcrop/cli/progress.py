@@ -34,7 +34,7 @@ def format_duration(seconds: float) -> str:
 def format_count(count: float) -> str:
     """Return a count in at most five characters: `950`, `12.5k`, `3.1M`."""
     for limit, unit in ((1e3, ""), (1e6, "k"), (1e9, "M")):
-        if count < limit:
+        if count < 0.9995 * limit:  # more is the next unit's 1 when rounded
             return f"{count / (limit / 1e3):.3g}{unit}" if unit else f"{count:.0f}"
     return f"{count / 1e9:.3g}G"
 

@@ -63,7 +63,16 @@ def test_reused_answers_do_not_make_the_rest_look_near() -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "text"), [(0, "0"), (950, "950"), (12_480, "12.5k"), (3_100_000, "3.1M"), (2e9, "2G")]
+    ("count", "text"),
+    [
+        (0, "0"),
+        (950, "950"),
+        (12_480, "12.5k"),
+        (999_499, "999k"),
+        (999_800, "1M"),
+        (3_100_000, "3.1M"),
+        (2e9, "2G"),
+    ],
 )
 def test_counts_are_short(count: float, text: str) -> None:
     assert format_count(count) == text
