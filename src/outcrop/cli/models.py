@@ -68,7 +68,9 @@ def pull_model(name: str, messages: Messages) -> None:
         bar.TransferSpeedColumn(),
         bar.TimeRemainingColumn(),
     )
-    with bar.Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    is_off = not messages.terminal.has_cursor  # it would leave an empty line in a file
+    with bar.Progress(*columns, console=console, transient=True, disable=is_off) as progress:
         task = progress.add_task(f"Fetching {name}", total=None)
         path = pull(name, lambda done, total: progress.update(task, completed=done, total=total))
     messages.remark(f"Fetched {name}: {path}")

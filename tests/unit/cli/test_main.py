@@ -67,6 +67,13 @@ def test_wrong_arguments_exit_with_2(
     assert complaint in capsys.readouterr().err
 
 
+def test_a_model_that_nobody_knows(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "pull", "smollm2-135"]) == 1
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == "ERROR:  38000: no local model is called 'smollm2-135'"
+    assert second == "HINT:  Did you mean 'smollm2-135m-instruct'?"
+
+
 def test_the_warehouse_is_named_before_or_after_the_command() -> None:
     parser = build_parser()
     for arguments in (["-w", "shop", "sql"], ["sql", "--warehouse", "shop"]):
