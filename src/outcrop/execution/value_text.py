@@ -25,6 +25,8 @@ def to_text(value: object) -> str:
             return "true" if value else "false"
         case Decimal():
             return format(value, "f")
+        case float() if not isfinite(value):
+            return json.dumps(value)  # NaN, Infinity and -Infinity, as Redshift spells them
         case float():
             return repr(value).removesuffix(".0")
         case datetime():

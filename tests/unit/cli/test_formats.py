@@ -26,7 +26,8 @@ DECIMAL = DataType(TypeKind.DECIMAL, precision=20, scale=2)
         (12, "12"),
         (1.5, "1.5"),
         (2.0, "2"),
-        (float("nan"), "nan"),
+        (float("nan"), "NaN"),
+        (float("-inf"), "-Infinity"),
         (Decimal("1E+3"), "1000"),
         (date(2026, 1, 2), "2026-01-02"),
         (datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), "2026-01-02 03:04:05+00:00"),
@@ -51,7 +52,7 @@ def test_each_type_has_one_spelling(value: object, text: str) -> None:
         (Decimal("12345678901234567.89"), DECIMAL, "12345678901234567.89"),
         ('{"a": [1]}', SUPER, '{"a": [1]}'),
         ('{"a": [1]}', VARCHAR, '"{\\"a\\": [1]}"'),
-        (float("inf"), DOUBLE, '"inf"'),
+        (float("inf"), DOUBLE, '"Infinity"'),
         (True, DataType(TypeKind.BOOLEAN), "true"),
     ],
 )
