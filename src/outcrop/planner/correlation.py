@@ -130,6 +130,23 @@ def is_scalar(holder: exp.Subquery) -> bool:
     return bool(aggregates) and not has_other and is_plain_above
 
 
+def value_of_group(projection: exp.Expr, column: exp.Column, has_no_group: exp.Expr) -> exp.Expr:
+    """Return what a scalar subquery gives: `column` of its group, or what it has for no rows."""
+    value = projection.unalias()
+    given = exp.Case(ifs=[exp.If(this=has_no_group, true=of_no_rows(value))], default=column)
+    given.type = column.type
+    return given
+
+
+def join_in_place(
+    holder: exp.Expr, given: exp.Expr, block: exp.Select, side: exp.Subquery, on: exp.Expr
+) -> None:
+    """Join `block` with what a subquery of it was, and have it read `given` in its place."""
+    holder.replace(exp.alias_(given, holder.alias, quoted=True) if holder.alias else given)
+    block.join(side, on=on, join_type="left", copy=False)
+    block.args["joins"][-1].meta[ADDED] = True
+
+
 def of_no_rows(value: exp.Expr) -> exp.Expr:
     """Return what an expression over aggregates gives where there are no rows."""
     root = exp.Paren(this=value.copy())

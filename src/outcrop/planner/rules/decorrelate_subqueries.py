@@ -40,10 +40,11 @@ from outcrop.planner.correlation import (
     Correlation,
     correlation_of,
     is_scalar,
-    of_no_rows,
+    join_in_place,
     reads,
     reads_others,
     stands_before_groups,
+    value_of_group,
 )
 from outcrop.planner.guards import evaluated_if
 from outcrop.planner.model_call import has_call
@@ -100,24 +101,22 @@ def _is_required(node: exp.Expr, block: exp.Select) -> bool:
 def _join_existence(found: Correlation, holder: exp.Expr, names: Names) -> None:
     side, columns = _group(found, names)
     side.set("distinct", exp.Distinct())
-    holder.replace(exp.not_(exp.Is(this=columns[0].copy(), expression=exp.null())))
-    _join(found, side, columns)
+    _join(found, holder, exp.not_(_is_null(columns[0])), side, columns)
 
 
 def _join_value(found: Correlation, holder: exp.Subquery, names: Names) -> None:
     projection = found.inner.expressions[0]
-    value, datatype = projection.unalias(), projection.type
     side, columns = _group(found, names)
     side.group_by(*(inner.copy() for inner, _ in found.keys), copy=False)
     name = names.fresh("v")
-    side.select(exp.alias_(value.copy(), name, quoted=True), copy=False)
-    column = exp.column(name, table=columns[0].table, quoted=True)
-    column.type = datatype
-    has_no_group = exp.Is(this=columns[0].copy(), expression=exp.null())
-    given = exp.Case(ifs=[exp.If(this=has_no_group, true=of_no_rows(value))], default=column)
-    given.type = datatype
-    holder.replace(exp.alias_(given, holder.alias, quoted=True) if holder.alias else given)
-    _join(found, side, columns)
+    side.select(exp.alias_(projection.unalias().copy(), name, quoted=True), copy=False)
+    column = typed_column(name, columns[0].table, projection)
+    given = value_of_group(projection, column, _is_null(columns[0]))
+    _join(found, holder, given, side, columns)
+
+
+def _is_null(column: exp.Column) -> exp.Expr:
+    return exp.Is(this=column.copy(), expression=exp.null())
 
 
 def _group(found: Correlation, names: Names) -> tuple[exp.Select, list[exp.Column]]:
@@ -208,14 +207,19 @@ def _is_cheap(value: exp.Expr) -> bool:
     return not has_call(value) and not has_random(value)
 
 
-def _join(found: Correlation, side: exp.Select, columns: list[exp.Column]) -> None:
+def _join(
+    found: Correlation,
+    holder: exp.Expr,
+    given: exp.Expr,
+    side: exp.Select,
+    columns: list[exp.Column],
+) -> None:
     matches = [
         exp.EQ(this=column.copy(), expression=_guarded(outer.copy(), found.guards))
         for column, (_, outer) in zip(columns, found.keys, strict=True)
     ]
     source = derived_table(side, columns[0].table)
-    found.block.join(source, on=exp.and_(*matches), join_type="left", copy=False)
-    found.block.args["joins"][-1].meta[ADDED] = True
+    join_in_place(holder, given, found.block, source, exp.and_(*matches))
 
 
 def _guarded(value: exp.Expr, guards: Sequence[exp.Expr]) -> exp.Expr:

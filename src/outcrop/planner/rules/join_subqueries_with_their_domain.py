@@ -36,9 +36,10 @@ from outcrop.planner.correlation import (
     ADDED,
     CUTS,
     is_scalar,
-    of_no_rows,
+    join_in_place,
     reads_others,
     stands_before_groups,
+    value_of_group,
 )
 from outcrop.planner.guards import evaluated_if
 from outcrop.planner.model_call import has_call
@@ -78,7 +79,7 @@ def _join(inner: exp.Select, holder: exp.Expr, block: exp.Select, names: Names) 
     for column in taken:
         name = outputs[column.copy()]
         column.replace(typed_column(name, domain_alias, column))
-    value = inner.expressions[0].unalias()
+    projection = inner.expressions[0]
     side = inner.copy()
     _read_domain_first(side, domain, domain_alias)
     keys = [typed_column(name, domain_alias, value) for value, name in outputs.items()]
@@ -90,25 +91,16 @@ def _join(inner: exp.Select, holder: exp.Expr, block: exp.Select, names: Names) 
         given: exp.Expr = exp.not_(has_none)
     else:
         side.group_by(*(key.copy() for key in keys), copy=False)
-        projections.append(exp.alias_(value.copy(), names.fresh("v"), quoted=True))
-        column = typed_column(projections[-1].alias, alias, inner.expressions[0])
-        given = exp.Case(ifs=[exp.If(this=has_none, true=of_no_rows(value))], default=column)
-        given.type = inner.expressions[0].type
+        name = names.fresh("v")
+        projections.append(exp.alias_(projection.unalias().copy(), name, quoted=True))
+        given = value_of_group(projection, typed_column(name, alias, projection), has_none)
     side.set("expressions", projections)
     side.set("order", None)
-    given = exp.alias_(given, holder.alias, quoted=True) if holder.alias else given
-    holder.replace(given)
     matches = [
         exp.NullSafeEQ(this=typed_column(name, alias, value), expression=value.copy())
         for value, name in outputs.items()
     ]
-    block.join(
-        derived_table(side, alias),
-        on=exp.and_(*matches),
-        join_type="left",
-        copy=False,
-    )
-    block.args["joins"][-1].meta[ADDED] = True
+    join_in_place(holder, given, block, derived_table(side, alias), exp.and_(*matches))
 
 
 def _refers_further(inner: exp.Select, block: exp.Select) -> bool:
