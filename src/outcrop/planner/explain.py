@@ -14,6 +14,7 @@ from sqlglot import exp
 
 from outcrop.catalog.objects import Relation, RelationKind, Volatility
 from outcrop.catalog.statistics import ColumnStatistics, TableStatistics
+from outcrop.errors import counted
 from outcrop.planner.bind import answer_type
 from outcrop.planner.blocks import is_fresh
 from outcrop.planner.call_numbers import CHARS_PER_TOKEN, ModelStatistics, numbers_of_calls
@@ -163,8 +164,8 @@ class _PlanTree(Relations):
         """Return the plan of a part that runs in batches, in its expected order."""
         source = self._relation(stage.source)
         query, wanted = stage.expected.query, stage.rows_wanted
-        passing = "distinct rows" if stage.is_distinct else "rows"
-        details = [] if wanted is None else [("Until", f"{wanted} {passing} have passed")]
+        passing = "distinct row" if stage.is_distinct else "row"
+        details = [] if wanted is None else [("Until", f"{counted(wanted, passing)} passed")]
         if stage.is_distinct:
             query = query.copy()
             query.set("distinct", exp.Distinct())
