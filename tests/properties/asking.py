@@ -69,6 +69,10 @@ class Asking:
             conditions = conditions[::-1]
         return (functools.partial(self._may_hold, conditions), *conditions)
 
+    def fails(self, condition: Condition) -> bool:
+        """Tell whether a condition fails for what is known without a call."""
+        return not self._may_hold([condition])
+
     def _may_hold(self, conditions: Sequence[Condition]) -> bool:
         """Tell whether no condition fails for what is known without a call, as for no prompt."""
         was_free, self._is_free = self._is_free, True

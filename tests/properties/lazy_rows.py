@@ -7,7 +7,7 @@ planner. A value that nobody asks for costs no call, and neither does a row that
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -303,6 +303,14 @@ _STRICT: Mapping[type[exp.Expr], Callable[..., Any]] = {
     exp.GTE: lambda a, b: a >= b,
     exp.Like: _like,
 }
+
+
+def is_null_of_nulls(node: exp.Expr, sources: Set[str]) -> bool:
+    """Tell whether it is plain that a value is NULL where all columns of some sources are."""
+    if isinstance(node, exp.Column):
+        return node.table.lower() in sources
+    is_strict = isinstance(node, exp.Paren | exp.Cast | exp.Anonymous) or type(node) in _STRICT
+    return is_strict and any(is_null_of_nulls(n, sources) for n in node.iter_expressions())
 
 
 def _number(text: str) -> int | Decimal:

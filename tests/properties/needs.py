@@ -11,7 +11,8 @@ need is asked before the block above sees them, a subquery is answered before it
 several model predicates sees every row (any may come first, and for some rows another), and a
 LIMIT above a model predicate cuts when all is answered. Predicates on a derived table go into it
 in both, as far as its groups, its DISTINCT and its set operations let them; in MOST through several
-blocks, where they stand beside the model predicates of the lowest.
+blocks, where they stand beside the model predicates of the lowest. An outer join whose added rows
+are dropped again is an inner one.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from tests.properties.lazy_rows import (
     Row,
     conjuncts,
     evaluated_queries,
+    is_null_of_nulls,
     own_nodes,
 )
 from tests.properties.relations import (
@@ -64,6 +66,14 @@ from tests.properties.sql_clauses import (
 Table = tuple[tuple[str, ...], Sequence[tuple[Any, ...]]]
 Call = tuple[str, str]
 """A function and a prompt."""
+
+_SIDES = {
+    (False, False): "",
+    (True, False): "LEFT",
+    (False, True): "RIGHT",
+    (True, True): "FULL",
+}
+"""What a join is called by which rows without a match it keeps: left ones, right ones."""
 
 
 @dataclass(slots=True)
@@ -362,17 +372,18 @@ class Evaluation:
         if from_ is None:
             return _Joined([Row({}, outer=outer)], {})
         joins: list[exp.Join] = block.args.get("joins") or []
-        sides = [join.side for join in joins]
+        sides = self._sides(block, joins)
         result = self._source(block, from_.this, outer, is_kept_by(sides, 0), [], above)
         for number, join in enumerate(joins, start=1):
             on = conjuncts(join.args.get("on"))
             is_last = not any(side in ("RIGHT", "FULL") for side in sides[number:])
-            may_filter = join.side in ("", "LEFT") and (is_last or not self._asking.is_eager)
+            side = sides[number - 1]
+            may_filter = side in ("", "LEFT") and (is_last or not self._asking.is_eager)
             right = self._source(
                 block, join.this, outer, is_kept_by(sides, number), on if may_filter else [], above
             )
-            may_extend = bool(join.side) or not is_last
-            result = self._join(join, on, result, right, outer, may_extend=may_extend)
+            may_extend = bool(side) or not is_last
+            result = self._join(side, on, result, right, outer, may_extend=may_extend)
         return result
 
     def _source(
@@ -455,9 +466,45 @@ class Evaluation:
         rows = [Row({}, () if row.exists() else (row.exists,)) for row in relation.rows]
         return Relation(relation.names, rows, relation.values, relation.asked)
 
+    def _sides(self, block: exp.Select, joins: Sequence[exp.Join]) -> list[str]:
+        """Return which rows without a match each join keeps: none that are dropped again."""
+        from_ = block.args["from_"]
+        names = [part.this.alias_or_name.lower() for part in (from_, *joins)]
+        conditions = conjuncts(block.args.get("where"))
+        sides = [join.side for join in joins]
+        for n in reversed(range(len(joins))):
+            keeps_left = sides[n] in ("LEFT", "FULL") and not self._reject(
+                conditions, names[n + 1 : n + 2]
+            )
+            keeps_right = sides[n] in ("RIGHT", "FULL") and not self._reject(
+                conditions, names[: n + 1]
+            )
+            sides[n] = _SIDES[keeps_left, keeps_right]
+            if not keeps_left:
+                conditions += conjuncts(joins[n].args.get("on"))
+        return sides
+
+    def _reject(self, conditions: Sequence[exp.Expr], sources: Sequence[str]) -> bool:
+        return any(self._rejects(condition, frozenset(sources)) for condition in conditions)
+
+    def _rejects(self, condition: exp.Expr, sources: frozenset[str]) -> bool:
+        """Tell whether a condition does not hold where all columns of `sources` are NULL."""
+        condition = condition.unnest()
+        if isinstance(condition, exp.Or):
+            return all(self._rejects(side, sources) for side in (condition.left, condition.right))
+        if condition.find(exp.Query) is not None:
+            return False
+        columns = condition.find_all(exp.Column)
+        nulls = Row({(column.table.lower(), column.name.lower()): NULL for column in columns})
+        if _tables(condition) <= sources:
+            is_true = functools.partial(self._expressions.is_true, condition, nulls)
+            return self._asking.fails(is_true)
+        compared = condition.this if isinstance(condition, exp.Not) else condition
+        return is_null_of_nulls(compared, sources)
+
     def _join(
         self,
-        join: exp.Join,
+        side: str,
         on: list[exp.Expr],
         left: _Joined,
         right: _Joined,
@@ -479,15 +526,15 @@ class Evaluation:
                 if not all(self._expressions.is_true(part, row) for part in cheap):
                     continue
                 row.require(self._ordered(_existence(one, other), row, model))
-                if not self._is_match(join, one, other, row, is_certain=not model):
+                if not self._is_match(side, one, other, row, is_certain=not model):
                     continue
                 has_match = True
                 matched.add(id(other))
                 rows.append(row)
-            if not has_match and join.side in ("LEFT", "FULL"):
+            if not has_match and side in ("LEFT", "FULL"):
                 columns = {**one.columns, **dict.fromkeys(right.asked, NULL)}
                 rows.append(Row(columns, _existence(one), outer=outer))
-        if join.side in ("RIGHT", "FULL"):
+        if side in ("RIGHT", "FULL"):
             for other in right.rows:
                 if id(other) not in matched:
                     columns = {**dict.fromkeys(left.asked, NULL), **other.columns}
@@ -505,15 +552,13 @@ class Evaluation:
                 if names <= row.columns.keys():
                     self._expressions.value(call, row)
 
-    def _is_match(
-        self, join: exp.Join, one: Row, other: Row, row: Row, *, is_certain: bool
-    ) -> bool:
+    def _is_match(self, side: str, one: Row, other: Row, row: Row, *, is_certain: bool) -> bool:
         """Tell whether two rows match, as far as an outer join must know before what is above."""
-        if join.side in ("LEFT", "FULL"):
+        if side in ("LEFT", "FULL"):
             is_certain &= not other.conditions
-        if join.side in ("RIGHT", "FULL"):
+        if side in ("RIGHT", "FULL"):
             is_certain &= not one.conditions
-        return not join.side or is_certain or row.exists()
+        return not side or is_certain or row.exists()
 
     def _ordered(
         self, before: Sequence[Condition], row: Row, parts: Sequence[exp.Expr]
@@ -680,6 +725,10 @@ def bounds(
 
 def _existence(*rows: Row) -> tuple[Condition, ...]:
     return tuple(row.exists for row in rows if row.conditions)
+
+
+def _tables(node: exp.Expr) -> frozenset[str]:
+    return frozenset(column.table.lower() for column in node.find_all(exp.Column))
 
 
 @functools.lru_cache(maxsize=16)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypeVar
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,9 +17,11 @@ from hypothesis import strategies as st
 from outcrop.inference.journal import Journal
 from outcrop.inference.journal_archive import Exported, Imported, export, import_from
 from outcrop.inference.journal_upkeep import Selection, verify
-from outcrop.inference.records import CallStatus, NewAnswer, NewCall
+from outcrop.inference.records import CallStatus, NewAnswers, NewCalls
 from outcrop.providers.base import TokenUsage
 from tests.unit.inference.support import ask, house, invocation, texts
+
+T = TypeVar("T")
 
 # Lone surrogates are text that a model can send as JSON; SQLite's own columns cannot hold them.
 ANY_TEXT = st.text(st.characters(), max_size=30)
@@ -29,36 +32,44 @@ JSON = st.recursive(
     max_leaves=20,
 )
 TOKENS = st.integers(0, 2**40)
-ANSWERS = st.builds(
-    NewAnswer,
-    response=st.dictionaries(ANY_TEXT, JSON, max_size=5)
-    | st.builds(lambda text, count: {"text": text * count}, ANY_TEXT, st.integers(0, 200)),
-    request_chars=st.integers(0, 1_000),
-    priced_as_of=st.none() | TEXT,
-    owner=TEXT,
-    query_id=TEXT,
-    text=st.none(),
+RESPONSES = st.dictionaries(ANY_TEXT, JSON, max_size=5) | st.builds(
+    lambda text, count: {"text": text * count}, ANY_TEXT, st.integers(0, 200)
 )
-CALLS = st.builds(
-    NewCall,
-    statement_id=st.just(1),
-    fingerprint=st.binary(min_size=20, max_size=20),
-    provider=TEXT,
-    model_id=TEXT,
-    status=st.just(CallStatus.ANSWERED),
-    attempts=st.just(1),
-    throttles=st.just(0),
-    retries=st.just(0),
-    possibly_paid=st.just(0),
-    usage=st.none() | st.builds(TokenUsage, TOKENS, TOKENS, TOKENS, TOKENS),
-    cost_usd=st.none() | st.floats(0, 1e6),
-    started_at=st.just(0.0),
-    duration_ms=st.just(1),
-    answer=ANSWERS,
-    error_code=st.none(),
-    error_message=st.none(),
-    payments=st.just(()),
-)
+USAGES = st.none() | st.builds(TokenUsage, TOKENS, TOKENS, TOKENS, TOKENS)
+
+
+@st.composite
+def groups_of_calls(draw: st.DrawFn) -> NewCalls:
+    """Draw some calls that were answered together."""
+    count = draw(st.integers(1, 10))
+
+    def column(values: st.SearchStrategy[T]) -> list[T]:
+        return draw(st.lists(values, min_size=count, max_size=count))
+
+    answers = NewAnswers(
+        responses=column(RESPONSES),
+        texts=[None] * count,
+        request_chars=column(st.integers(0, 1_000)),
+        priced_as_of=draw(st.none() | TEXT),
+        owner=draw(TEXT),
+        query_id=draw(TEXT),
+    )
+    return NewCalls(
+        statement_id=1,
+        provider=draw(TEXT),
+        model_id=draw(TEXT),
+        status=CallStatus.ANSWERED,
+        fingerprints=column(st.binary(min_size=20, max_size=20)),
+        usages=column(USAGES),
+        costs_usd=column(st.none() | st.floats(0, 1e6)),
+        attempts=1,
+        throttles=0,
+        retries=0,
+        possibly_paid=0,
+        started_at=0.0,
+        duration_ms=1,
+        answers=answers,
+    )
 
 
 def rows(path: Path) -> list[tuple[object, ...]]:
@@ -69,17 +80,17 @@ def rows(path: Path) -> list[tuple[object, ...]]:
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.lists(CALLS, max_size=20), st.floats(0, 4e9))
-def test_what_is_imported_is_what_was_exported(calls: Sequence[NewCall], now: float) -> None:
-    fingerprints = sorted({call.fingerprint for call in calls})
+@given(st.lists(groups_of_calls(), max_size=8), st.floats(0, 4e9))
+def test_what_is_imported_is_what_was_exported(groups: Sequence[NewCalls], now: float) -> None:
+    fingerprints = sorted({fingerprint for calls in groups for fingerprint in calls.fingerprints})
     with TemporaryDirectory() as folder:
         first, second = Path(folder) / "first.sqlite", Path(folder) / "second.sqlite"
         with (
             closing(Journal.open(first, wall=lambda: now)) as journal,
             closing(Journal.open(second)) as other,
         ):
-            for call in calls:
-                asyncio.run(journal.store(call))
+            for calls in groups:
+                asyncio.run(journal.store(calls))
             out = io.BytesIO()
             assert export(first, out, Selection()) == Exported(len(fingerprints), 0)
             for expected in (Imported(len(fingerprints), 0), Imported(0, len(fingerprints))):

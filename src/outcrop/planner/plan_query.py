@@ -82,6 +82,7 @@ def normalize(bound: BoundQuery, names: Names) -> exp.Query:
     query = bound.tree
     for query_rule in QUERY_RULES:
         query = query_rule(query)
+    names.avoid(query)
     refuse_correlated_calls(query)
     query = _apply_semantics(query, bound)
     for block_rule in BLOCK_RULES:

@@ -16,7 +16,14 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from outcrop.planner.blocks import conjuncts, count_of, is_aggregated, set_condition
+from outcrop.planner.blocks import (
+    conjuncts,
+    count_of,
+    is_aggregated,
+    own_columns,
+    set_condition,
+    source_names,
+)
 
 
 @dataclass(slots=True)
@@ -215,7 +222,8 @@ class _Block:
 
     def _value(self, node: exp.Expr) -> exp.Expr:
         """Return a stand-in for an unknown value, as a text."""
-        if any(isinstance(part, exp.AggFunc | exp.Window) for part in node.walk()):
+        own = node.walk(prune=lambda n: isinstance(n, exp.Query))
+        if any(isinstance(part, exp.AggFunc | exp.Window) for part in own):
             return exp.cast(exp.Anonymous(this="uuid"), exp.DataType.Type.TEXT)
         if (
             isinstance(node, exp.Case)
@@ -228,8 +236,10 @@ class _Block:
             bare = bare.this
         if isinstance(bare, exp.Column):
             return exp.cast(bare.copy(), exp.DataType.Type.TEXT)
-        columns = dict.fromkeys(node.find_all(exp.Column))
+        columns = dict.fromkeys(own_columns(node, source_names(self._select)))
         texts = [exp.cast(column.copy(), exp.DataType.Type.TEXT) for column in columns]
+        if not texts:  # the same in each row
+            return exp.Literal.string("")
         return exp.Anonymous(this="concat_ws", expressions=[exp.Literal.string("|"), *texts])
 
     def _guarded(self, node: exp.Case) -> exp.Expr:

@@ -92,6 +92,11 @@ SELECT s.i FROM (SELECT i FROM t WHERE f(p) = 'x') AS s WHERE EXISTS (SELECT 1 F
 SELECT s.i FROM (SELECT t.i FROM t WHERE f(t.p) = 'x' AND EXISTS (SELECT 1 FROM u WHERE t.i = u.i))
 AS s;
 
+-- Under another name where one would mean something else within.
+SELECT s.i FROM (SELECT i FROM t WHERE f(p) = 'x') AS s WHERE s.i IN (SELECT i FROM t WHERE q = 'x');
+SELECT s.i FROM (SELECT t.i FROM t WHERE f(t.p) = 'x' AND t.i IN (SELECT _w1.i FROM t AS _w1
+WHERE _w1.q = 'x')) AS s;
+
 -- So does what they ask models themselves, which is asked in any case.
 SELECT s.i FROM (SELECT i FROM t WHERE f(p) = 'x') AS s WHERE s.i IN (SELECT i FROM u WHERE f(b) = 'x');
 SELECT s.i FROM (SELECT t.i FROM t WHERE f(t.p) = 'x' AND t.i IN (SELECT u.i FROM u WHERE f(u.b) =
@@ -102,10 +107,6 @@ SELECT s.i FROM (SELECT i, f(p) AS y FROM t) AS s WHERE f(s.y) = 'x' AND EXISTS 
 u.i = s.i);
 SELECT s.i FROM (SELECT t.i, f(t.p) AS y FROM t WHERE EXISTS (SELECT 1 FROM u WHERE t.i = u.i) AND
 f(f(t.p)) = 'x') AS s;
-
--- Not where a name would mean something else within.
-SELECT s.i FROM (SELECT i FROM t WHERE f(p) = 'x') AS s WHERE s.i IN (SELECT i FROM t WHERE q = 'x');
-UNCHANGED;
 
 -- A predicate on an answer goes into the subquery that asks for it, and no further than a join.
 SELECT s.y FROM (SELECT f(q.p) AS y FROM (SELECT p FROM t) AS q JOIN u ON q.p < u.b) AS s WHERE s.y IS NULL;

@@ -29,7 +29,7 @@ REWRITES = [
     ),
     (
         "SELECT upper(a.value) || a.id AS y FROM a",
-        "SELECT CONCAT_WS('|', CAST(a.id AS VARCHAR), CAST(a.value AS VARCHAR)) AS \"y\" FROM a",
+        "SELECT CONCAT_WS('|', CAST(a.value AS VARCHAR), CAST(a.id AS VARCHAR)) AS \"y\" FROM a",
         ("y",),
         False,
     ),

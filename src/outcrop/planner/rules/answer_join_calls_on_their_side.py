@@ -24,7 +24,9 @@ from sqlglot import exp
 from outcrop.planner.blocks import (
     Names,
     conjuncts,
+    group_keys,
     has_random,
+    is_aggregated,
     join_conditions,
     own_columns,
     set_condition,
@@ -222,7 +224,12 @@ def _answer_below(
 
 
 def _read_above(block: exp.Select, call: ModelCall, answer: exp.Column) -> None:
-    """Have `block` read an answer wherever else it makes the same call."""
+    """Have `block` read an answer wherever else it makes the same call.
+
+    Above groups it could be read only as a key.
+    """
+    if is_aggregated(block) and call not in group_keys(block):
+        return
     equal = [
         other for part in upper_clauses(block) for other in calls_in_scope(part) if other == call
     ]

@@ -18,6 +18,7 @@ from sqlglot import exp
 from sqlglot.optimizer.pushdown_predicates import pushdown_predicates, replace_aliases
 
 from outcrop.planner.blocks import (
+    Names,
     arms,
     blocks,
     conjuncts,
@@ -27,6 +28,7 @@ from outcrop.planner.blocks import (
     is_row_by_row,
     is_true,
     own_columns,
+    rename_sources,
     set_condition,
     source_names,
     sources,
@@ -53,9 +55,10 @@ def push_predicates_down(query: exp.Query) -> exp.Query:
             kept = [part for part in conjuncts(join.args.get("on")) if not is_true(part)]
             if kept:
                 join.set("on", exp.and_(*kept, copy=False))
+    names = Names.beside(query)
     for block in reversed(blocks(query)):
         _push_constants(block)
-        _push_predicates_with_subqueries(block)
+        _push_predicates_with_subqueries(block, names)
         _push_model_predicates(block)
     return query
 
@@ -153,7 +156,7 @@ def _only_source(block: exp.Select) -> exp.Select | None:
     return inner if isinstance(inner, exp.Select) and is_open(inner) else None
 
 
-def _push_predicates_with_subqueries(block: exp.Select) -> None:
+def _push_predicates_with_subqueries(block: exp.Select, names: Names) -> None:
     """Move what IN and EXISTS ask of a subquery's rows before the models of that subquery.
 
     What they ask models themselves depends on no row of it, and is asked in any case.
@@ -168,6 +171,9 @@ def _push_predicates_with_subqueries(block: exp.Select) -> None:
         lowered = part.copy() if part.find(exp.Query) is not None else None
         if lowered is None or has_call_in_scope(lowered) or has_random(lowered):
             continue
+        for query in blocks(lowered):
+            if source_names(query) & source_names(inner):
+                rename_sources(query, (), names)
         if _lower_columns(lowered, alias, inner):
             kept = [other for other in conjuncts(block.args.get("where")) if other is not part]
             set_condition(block, "where", kept)
@@ -178,12 +184,11 @@ def _lower_columns(part: exp.Expr, alias: str, inner: exp.Select) -> bool:
     """Have a predicate on a subquery speak of what the subquery reads; False if it cannot."""
     values = {projection.alias_or_name: projection.unalias() for projection in inner.expressions}
     columns = list(own_columns(part, {alias}))
-    inside = {name for query in part.find_all(exp.Select) for name in source_names(query)}
     for column in columns:
         value = values.get(column.name)
         if value is None or has_call(value) or value.find(exp.Query) is not None:
             return False
-        if has_random(value) or any(c.table in inside for c in value.find_all(exp.Column)):
+        if has_random(value):
             return False
     for column in columns:
         value = values[column.name].copy()
