@@ -79,15 +79,18 @@ class InvocationComposer:
         `shared_ends` says how far the argument begins as those of other rows do.
         """
         members, text = self._body(arguments)
+        if shared_ends:
+            shared_ends = tuple([len(self._before_prompt) + end for end in shared_ends])
+        destination = self._destination
         return Invocation(
-            provider=self._destination.provider,
-            model_id=self._destination.model_id,
-            request_type=self._model.request_type,
-            body=text,
-            max_tokens_default=self._max_tokens_default,
-            salt=salt,
-            members=members,
-            shared_ends=tuple([len(self._before_prompt) + end for end in shared_ends]),
+            destination.provider,
+            destination.model_id,
+            self._model.request_type,
+            text,
+            self._max_tokens_default,
+            salt,
+            members,
+            shared_ends,
         )
 
     def _unified_body(self, arguments: Sequence[str | None]) -> Body:

@@ -24,8 +24,8 @@ _NORMAL = statistics.NormalDist()
 
 def digest(seed: int, *texts: str) -> bytes:
     """Return 16 bytes that identify `texts` under `seed`."""
-    parts = [str(seed).encode(), *(text.encode("utf-8", "surrogatepass") for text in texts)]
-    return hashlib.blake2b(b"\0".join(parts), digest_size=16).digest()
+    joined = "\0".join((str(seed), *texts))
+    return hashlib.blake2b(joined.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def draw(key: bytes, purpose: str) -> float:

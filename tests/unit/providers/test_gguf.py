@@ -8,7 +8,6 @@ import sys
 import textwrap
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -282,7 +281,7 @@ def test_a_model_is_found_by_its_path_and_a_damaged_one_is_refused(tmp_path: Pat
     provider = make(slots=1, context=256)
 
     def ask(path: Path) -> Completion:
-        asked = replace(request("Hi", inferenceConfig={"maxTokens": 2}), model_id=str(path))
+        asked = request("Hi", inferenceConfig={"maxTokens": 2})._replace(model_id=str(path))
         return complete(provider, asked)[0]
 
     with pytest.raises(ModelNotFound, match="cannot be loaded"):

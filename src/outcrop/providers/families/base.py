@@ -22,7 +22,6 @@ A provider that has no InvokeModel of its own answers a RAW request with
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from functools import lru_cache
 
 from outcrop.errors import Rejected
@@ -136,10 +135,10 @@ async def complete_raw(
 def unified_request(family: Family, request: ProviderRequest) -> ProviderRequest:
     """Return a RAW request in the neutral form."""
     body = family.to_converse(request.body)
-    return replace(request, request_type=RequestType.UNIFIED, body=body)
+    return request._replace(request_type=RequestType.UNIFIED, body=body)
 
 
 def raw_completion(family: Family, request: ProviderRequest, completion: Completion) -> Completion:
     """Return what answers the neutral form of a RAW `request` in the family's own form."""
     response = family.from_converse(completion.response, request.model_id)
-    return replace(completion, response=response, text=None)
+    return completion._replace(response=response, text=None)
