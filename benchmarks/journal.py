@@ -19,7 +19,7 @@ from outcrop.config import WarehouseConfig
 from outcrop.inference import journal_file, journal_sql
 from outcrop.inference.invocation import FINGERPRINT_BYTES
 from outcrop.inference.journal import JOURNAL_FILE, LOOKUP_MAX, Journal
-from outcrop.inference.records import CallStatus, NewAnswer, NewCall
+from outcrop.inference.records import CallStatus, NewAnswers, NewCalls
 from outcrop.providers.base import JsonObject, TokenUsage
 from outcrop.warehouse import Warehouse
 
@@ -84,39 +84,39 @@ def _fill(path: Path, entries: int) -> None:
     random = Random(0)
     with closing(journal_file.connect(path)) as connection:
         for start in range(0, entries, COMMIT):
-            calls = [_call(random, n) for n in range(start, min(start + COMMIT, entries))]
+            calls = _calls(random, range(start, min(start + COMMIT, entries)))
+            assert calls.answers is not None
+            packed = [
+                journal_file.compress(journal_file.encode(r)) for r in calls.answers.responses
+            ]
+            answers = journal_sql.answer_rows([calls], [packed], calls.started_at)
             with journal_file.transaction(connection, path):
-                call_rows = [journal_sql.call_row(call) for call in calls]
-                journal_sql.insert(connection, journal_sql.INSERT_ANSWERS, _answer_rows(calls))
-                journal_sql.insert(connection, journal_sql.INSERT_CALLS, call_rows)
+                journal_sql.insert(connection, journal_sql.INTO_ANSWER, answers)
+                journal_sql.insert(
+                    connection, journal_sql.INTO_CALL, journal_sql.call_rows([calls])
+                )
 
 
-def _answer_rows(calls: Sequence[NewCall]) -> list[journal_sql.Row]:
-    rows = []
-    for call in calls:
-        assert call.answer is not None
-        packed = journal_file.compress(journal_file.encode(call.answer.response))
-        rows.append(journal_sql.answer_row(call, packed, call.started_at))
-    return rows
-
-
-def _call(random: Random, number: int) -> NewCall:
-    answer = NewAnswer(_response(random, ANSWER_WORDS), 300, "2026-11-01", "ann", "query-1")
-    return NewCall(
+def _calls(random: Random, numbers: Sequence[int]) -> NewCalls:
+    count = len(numbers)
+    responses = [_response(random, ANSWER_WORDS) for _ in numbers]
+    return NewCalls(
         statement_id=1,
-        fingerprint=_fingerprint(number),
         provider="bedrock",
         model_id="anthropic.claude-v2",
         status=CallStatus.ANSWERED,
+        fingerprints=[_fingerprint(number) for number in numbers],
+        usages=[TokenUsage(80, 60)] * count,
+        costs_usd=[0.001] * count,
         attempts=1,
         throttles=0,
         retries=0,
         possibly_paid=0,
-        usage=TokenUsage(80, 60),
-        cost_usd=0.001,
-        started_at=1e9 + number,
+        started_at=1e9 + numbers[0],
         duration_ms=200,
-        answer=answer,
+        answers=NewAnswers(
+            responses, [None] * count, [300] * count, "2026-11-01", "ann", "query-1"
+        ),
     )
 
 

@@ -205,7 +205,7 @@ class Dispatcher:
     def share(self, fingerprint: bytes, answer: Answer) -> None:
         """Take an answer to what was asked elsewhere, or before."""
         self.account.answered_before([answer])
-        self.put(Outcome(fingerprint, answer.response, None, True, answer.usage))
+        self.put([Outcome(fingerprint, answer.response, None, True, answer.usage)])
 
     def fail(self, fingerprint: bytes, error: Error) -> None:
         """Take an error: of this row, or one that makes it pointless to send any other."""
@@ -214,7 +214,7 @@ class Dispatcher:
             self.account.meter.asked(-1)  # another model is asked instead
         else:
             self.account.meter.failed()
-        self.put(Outcome(fingerprint, None, error, False, None))
+        self.put([Outcome(fingerprint, None, error, False, None)])
         if is_fatal:
             self.stop(error, at_once=not self._may_move_on)
 
@@ -226,7 +226,7 @@ class Dispatcher:
         if heir is not None:
             heir.enqueue([flight])
 
-    def put(self, *outcomes: Outcome) -> None:
+    def put(self, outcomes: Sequence[Outcome]) -> None:
         """Hand outcomes to the caller's thread, together with the others of this moment.
 
         Where many are in flight that moment is a little longer: waking the other thread for each
@@ -297,7 +297,7 @@ class Dispatcher:
         queue, taken = self._queue, list[Flight]()
         most = min(most, self._group_max())
         while queue and len(taken) < most:
-            if taken and _model_of(queue[0]) != _model_of(taken[0]):
+            if taken and not queue[0].invocation.is_for_model_of(taken[0].invocation):
                 break
             flight = queue.popleft()
             if flight.is_open:  # else another one who waits for it was first
@@ -307,10 +307,10 @@ class Dispatcher:
 
     async def _fly_together(self, flights: Sequence[Flight]) -> None:
         """Send flights in one go; see those that are answered to their end, the others go apart."""
-        slots, started = self._common.slots, self._tally()
+        slots = self._common.slots
         groups = self._groups[_model_of(flights[0])]
         try:
-            sent = await groups.send([flight.invocation for flight in flights], started)
+            group = await groups.send([flight.invocation for flight in flights], self._tally())
         except BaseException as error:  # however it ended: nothing was sent
             slots.release(len(flights))
             if isinstance(error, Error):  # a budget: no row's fault
@@ -319,17 +319,18 @@ class Dispatcher:
             if not isinstance(error, Error | asyncio.CancelledError):
                 raise
             return
-        if sent is None:
+        if group is None:
             for flight in flights:
                 self._start_worker(flight)
             return
-        for failed in sent.failed:
+        for failed in group.failed:
             self._start_worker(flights[failed.place], failed)
-        price = self._senders[_model_of(flights[0])].price
+        answered = [flights[place] for place in group.places]
         try:
-            await self._landing.answered_together(flights, sent, started, price)
+            if answered:
+                await self._landing.answered(answered, group.sent, groups.price)
         finally:
-            slots.release(len(flights) - len(sent.failed))
+            slots.release(len(answered))
 
     async def _open_account(self) -> None:
         """See to it that calls have a statement to name, before any is sent."""
@@ -356,7 +357,7 @@ class Dispatcher:
     async def _send(self, flight: Flight, tally: Tally, failed: Exception | None = None) -> None:
         try:
             sender = self._sender(flight.invocation)
-            completion = await sender.send(flight.invocation, tally, failed)
+            sent = await sender.send(flight.invocation, tally, failed)
         except ProviderError as error:
             await self._landing.failed(flight, tally, error)
         except asyncio.CancelledError:
@@ -375,7 +376,7 @@ class Dispatcher:
                 flight, tally, InternalError(f"provider code failed: {type(error).__name__}")
             )
         else:
-            await self._landing.answered(flight, tally, completion, sender.price)
+            await self._landing.answered([flight], sent, sender.price)
 
     def _own_error(self, error: Error) -> ProviderError | None:
         """Return what a flight itself has met, where that is to be its error.

@@ -13,14 +13,14 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import ClassVar, TypeAlias, get_args
 
 from outcrop.errors import Error, ProviderError, QuotaKind
 from outcrop.inference.meter import Summary
-from outcrop.inference.records import CallStatus, LearnedLimits, NewCall
+from outcrop.inference.records import CallStatus, LearnedLimits, NewCalls
 from outcrop.providers.fault_table import ANTHROPIC, BEDROCK, HTTP, OPENAI, TRANSPORT
 
 LOGGER = "outcrop.inference"
@@ -247,42 +247,49 @@ def emit_statement_ended(query_id: str, user: str, summary: Summary) -> None:
     )
 
 
-def emit_call(
-    query_id: str, model: str, call: NewCall, request: str | None, error: Error | None = None
+def emit_calls(
+    query_id: str,
+    model: str,
+    calls: NewCalls,
+    requests: Sequence[str | None],
+    error: Error | None = None,
 ) -> None:
-    """Log a call that was answered, or has failed; `request` where prompts are wanted."""
-    if call.status is CallStatus.ANSWERED:
-        if is_logged(CallAnswered):
+    """Log calls that were answered, or have failed; `requests` where prompts are wanted."""
+    if not is_logged(CallAnswered if calls.status is CallStatus.ANSWERED else RowFailed):
+        return
+    columns = (calls.fingerprints, calls.usages, calls.costs_usd, requests)
+    for fingerprint, usage, cost_usd, request in zip(*columns, strict=True):
+        if calls.status is CallStatus.ANSWERED:
             emit(
                 CallAnswered(
                     query_id=query_id,
                     model=model,
-                    provider=call.provider,
-                    model_id=call.model_id,
-                    fingerprint=call.fingerprint.hex(),
-                    attempts=call.attempts,
-                    input_tokens=None if call.usage is None else call.usage.all_input_tokens,
-                    output_tokens=None if call.usage is None else call.usage.output_tokens,
-                    cost_usd=call.cost_usd,
-                    duration_ms=call.duration_ms,
+                    provider=calls.provider,
+                    model_id=calls.model_id,
+                    fingerprint=fingerprint.hex(),
+                    attempts=calls.attempts,
+                    input_tokens=None if usage is None else usage.all_input_tokens,
+                    output_tokens=None if usage is None else usage.output_tokens,
+                    cost_usd=cost_usd,
+                    duration_ms=calls.duration_ms,
                     request=request,
                 )
             )
-    elif is_logged(RowFailed):
-        emit(
-            RowFailed(
-                query_id=query_id,
-                model=model,
-                provider=call.provider,
-                model_id=call.model_id,
-                fingerprint=call.fingerprint.hex(),
-                status=call.status.value,
-                attempts=call.attempts,
-                error=None if error is None else type(error).__name__,
-                error_code=code_of(error),
-                request=request,
+        else:
+            emit(
+                RowFailed(
+                    query_id=query_id,
+                    model=model,
+                    provider=calls.provider,
+                    model_id=calls.model_id,
+                    fingerprint=fingerprint.hex(),
+                    status=calls.status.value,
+                    attempts=calls.attempts,
+                    error=None if error is None else type(error).__name__,
+                    error_code=code_of(error),
+                    request=request,
+                )
             )
-        )
 
 
 def emit_code_failed(what: str, error: BaseException) -> None:

@@ -8,14 +8,14 @@ with its part of them, and goes on alone, as any other that has failed once (`se
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from outcrop.inference.budget import pico_of
 from outcrop.inference.invocation import Invocation
 from outcrop.inference.limiter import Permit
-from outcrop.inference.records import Payment
+from outcrop.inference.prices import Price
 from outcrop.inference.reservation import Reservation
-from outcrop.inference.sender import Sender, Tally
+from outcrop.inference.sender import Sender, Sent, Tally
 from outcrop.providers.base import Completion, ImmediateProvider
 
 # So many at once that what is done for each group is little, and so few that the event loop has
@@ -33,16 +33,12 @@ class FailedOnce:
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """What became of a group: `completions` and their costs, in its order; None for what `failed`.
+class SentGroup:
+    """What became of a group: `sent` is that of the invocations at `places`; the others failed."""
 
-    `payment` is for all that was answered.
-    """
-
-    completions: Sequence[Completion | None]
-    costs_usd: Sequence[float | None]
+    places: Sequence[int]
+    sent: Sent
     failed: Sequence[FailedOnce]
-    payment: Payment | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +61,18 @@ class GroupSender:
         """How many requests may be in flight now."""
         return min(self._sender.room, GROUP_MAX)
 
-    async def send(self, invocations: Sequence[Invocation], started: Tally) -> Sent | None:
-        """Send invocations, whose sending began as `started` says.
+    @property
+    def price(self) -> Price | None:
+        """What the model costs, None where that is unknown."""
+        return self._sender.price
+
+    async def send(self, invocations: Sequence[Invocation], tally: Tally) -> SentGroup | None:
+        """Send invocations; `tally`, of their beginning, becomes that of what was answered.
 
         None: a budget, or the limiter, has no room for all of them now, and nothing was sent.
         Raises BudgetExceeded.
         """
-        sender = self._sender
+        sender, provider = self._sender, self._provider
         requests = [sender.request(invocation) for invocation in invocations]
         pairs = list(zip(invocations, requests, strict=True))
         demand = _Demand(
@@ -83,31 +84,27 @@ class GroupSender:
             return None
         reservation, permit = rights
         sender.meter.sending(len(requests), is_first=True)
-        completions: list[Completion | None] = []
-        failed: list[FailedOnce] = []
         signs_of_life = sender.signs_of_life
+        places: list[int] = []
+        completions: list[Completion] = []
+        failed: list[FailedOnce] = []
         for place, request in enumerate(requests):
             try:
-                completions.append(self._provider.complete_now(request))
+                completions.append(provider.complete_now(request))
+                places.append(place)
             except Exception as error:  # noqa: BLE001  # raised again where it goes on alone
-                completions.append(None)
-                tally = Tally(
-                    started.started_at,
-                    started.started_s,
-                    attempts=1,
-                    signs_of_life=signs_of_life,
-                )
-                failed.append(FailedOnce(place, error, tally))
+                own = replace(tally, attempts=1, signs_of_life=signs_of_life, payments=[])
+                failed.append(FailedOnce(place, error, own))
                 parts = (
                     reservation.split(demand.costs_pico[place]),
                     permit.split(demand.tokens[place]),
                 )
-                sender.refused(error, *parts, tally)
-        if len(failed) == len(requests):
-            return Sent(completions, [None] * len(requests), failed, None)
-        costs = [sender.cost_usd(c.usage) if c is not None else None for c in completions]
-        payment = self._settle(completions, costs, demand, reservation, permit)
-        return Sent(completions, costs, failed, payment)
+                sender.refused(error, *parts, own)
+        usages = [completion.usage for completion in completions]
+        sent = Sent(completions, usages, [sender.cost_usd(usage) for usage in usages], tally)
+        if completions:
+            self._settle(places, sent, demand, reservation, permit)
+        return SentGroup(places, sent, failed)
 
     async def _acquire(self, demand: _Demand) -> tuple[Reservation, Permit] | None:
         """Return the right to send all requests, or None where there is no room."""
@@ -127,23 +124,26 @@ class GroupSender:
 
     def _settle(
         self,
-        completions: Sequence[Completion | None],
-        costs_usd: Sequence[float | None],
+        places: Sequence[int],
+        sent: Sent,
         demand: _Demand,
         reservation: Reservation,
         permit: Permit,
-    ) -> Payment | None:
+    ) -> None:
         """Settle for what was answered, once what failed is split off."""
-        tokens, cost_pico = 0.0, 0
-        paid = []
-        for place, completion in enumerate(completions):
-            if completion is not None:
-                usage, cost_usd = completion.usage, costs_usd[place]
-                used = self._sender.quota_tokens(usage)
-                tokens += demand.tokens[place] if used is None else used
-                cost_pico += demand.costs_pico[place] if cost_usd is None else pico_of(cost_usd)
-                paid.append((usage, cost_usd))
-        permit.succeeded(tokens)
-        self._sender.heard()
-        self._sender.meter.paid_all(paid)
-        return reservation.settle(cost_pico)
+        sender = self._sender
+        used = [sender.quota_tokens(usage) for usage in sent.usages]
+        permit.succeeded(
+            sum(
+                demand.tokens[place] if tokens is None else tokens
+                for place, tokens in zip(places, used, strict=True)
+            )
+        )
+        sender.heard()
+        sender.meter.paid(sent.usages, sent.costs_usd)
+        sent.tally.attempts = 1
+        cost_pico = sum(
+            demand.costs_pico[place] if cost_usd is None else pico_of(cost_usd)
+            for place, cost_usd in zip(places, sent.costs_usd, strict=True)
+        )
+        sent.tally.settled(reservation.settle(cost_pico))

@@ -36,8 +36,8 @@ from outcrop.inference.records import (
     Answer,
     CallDetail,
     LearnedLimits,
-    NewAnswer,
-    NewCall,
+    NewAnswers,
+    NewCalls,
     NewStatement,
     Payment,
     StatementDetail,
@@ -82,20 +82,16 @@ class Journal:
         with self._reading_lock:
             self._reading.close()
 
-    async def store(self, call: NewCall) -> None:
-        """Store a call, and its answer if it has one; returns once they are on disk.
+    async def store(self, calls: NewCalls) -> None:
+        """Store calls, and their answers if they have any; returns once they are on disk.
 
-        Raises DiskFull where they are not: then the answer must not be released.
+        Raises DiskFull where they are not: then no answer may be released.
         """
-        await self.store_all((call,))
+        await self._write_on_loop(PutCalls(calls, _texts_of(calls.answers)))
 
-    async def store_all(self, calls: Sequence[NewCall]) -> None:
-        """Store calls in one transaction, like `store`."""
-        await self._write_on_loop(PutCalls(calls, [_text_of(call.answer) for call in calls]))
-
-    def put_unusable(self, call: NewCall) -> None:
+    def put_unusable(self, call: NewCalls) -> None:
         """Store, in time, that a row got no value; what is written later is on disk later."""
-        self._writer.put(PutCalls((call,), (None,)), concurrent.futures.Future())
+        self._writer.put(PutCalls(call, ()), concurrent.futures.Future())
 
     async def begin_statement(self, statement: NewStatement, totals: StatementTotals) -> int:
         """Store a statement that will send calls; return its id, by which they name it."""
@@ -241,8 +237,11 @@ class Journal:
                 raise journal_file.translate(error, self._path) from error
 
 
-def _text_of(answer: NewAnswer | None) -> bytes | None:
-    return None if answer is None else journal_file.encode(answer.response, answer.text)
+def _texts_of(answers: NewAnswers | None) -> list[bytes]:
+    if answers is None:
+        return []
+    pairs = zip(answers.responses, answers.texts, strict=True)
+    return [journal_file.encode(response, text) for response, text in pairs]
 
 
 @lru_cache(maxsize=8)  # most chunks are of one size

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import chain
 from typing import Any, TypeAlias
 
 from outcrop.inference.records import (
     CallDetail,
     CallStatus,
-    NewCall,
+    NewAnswers,
+    NewCalls,
     NewStatement,
     Payment,
     StatementDetail,
@@ -28,35 +31,80 @@ def _placeholders(count: int) -> str:
     return ", ".join("?" * count)
 
 
-# Python's lock is waited for after each statement, so rows are inserted many at a time.
-_ROWS_AT_ONCE = (64, 8, 1)
+@dataclass(frozen=True, slots=True)
+class Into:
+    """A table that takes many rows at once, and `columns` of it, in their order."""
 
-
-def _insert_sql(into: str, columns: int) -> tuple[tuple[int, str], ...]:
-    """Return the statements that insert rows into a table, each with how many."""
-    values = f"({_placeholders(columns)})"
-    return tuple((rows, f"{into} VALUES {', '.join([values] * rows)}") for rows in _ROWS_AT_ONCE)
-
-
-def insert(
-    connection: sqlite3.Connection, statements: Sequence[tuple[int, str]], rows: Sequence[Row]
-) -> None:
-    """Insert rows by the statements of `_insert_sql`."""
-    start = 0
-    for count, sql in statements:
-        while start + count <= len(rows):
-            connection.execute(sql, tuple(chain.from_iterable(rows[start : start + count])))
-            start += count
+    table: str
+    columns: Sequence[str]
+    verb: str = "INSERT"
 
 
 # A new answer replaces the old one: that is what asking afresh (reuse_answers off) means.
-INSERT_ANSWERS = _insert_sql("INSERT OR REPLACE INTO answer", 13)
-_CALL_COLUMNS = (
-    "statement_id, fingerprint, provider, model_id, status, attempts, throttles, retries, "
-    "possibly_paid, input_tokens, output_tokens, cost_usd, started_at, duration_ms, "
-    "error_code, error_message"
+INTO_ANSWER = Into(
+    "answer",
+    (
+        *("provider", "model_id", "priced_as_of", "owner", "query_id", "created_at"),
+        *("fingerprint", "response", "input_tokens", "output_tokens"),
+        *("cache_read_tokens", "cache_write_tokens", "cost_usd"),
+    ),
+    "INSERT OR REPLACE",
 )
-INSERT_CALLS = _insert_sql(f"INSERT INTO call ({_CALL_COLUMNS})", 16)
+INTO_CALL = Into(
+    "call",
+    (
+        *("statement_id", "provider", "model_id", "status", "attempts", "throttles", "retries"),
+        *("possibly_paid", "error_code", "error_message"),
+        *("started_at", "duration_ms", "fingerprint", "input_tokens", "output_tokens", "cost_usd"),
+    ),
+)
+# A statement of more rows takes no less time for each.
+_ROWS_AT_ONCE_MAX = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows of a table: their first columns are the same for all, the others differ."""
+
+    shared: Row
+    different: Sequence[Row]
+
+
+def insert(connection: sqlite3.Connection, into: Into, parts: Sequence[Rows]) -> None:
+    """Insert rows, as many as possible by one statement: after each, Python's lock is waited for.
+
+    What all of them share is bound once.
+    """
+    if not parts:
+        return
+    shared = parts[0].shared
+    if all(part.shared == shared for part in parts):
+        rows = list(chain.from_iterable([part.different for part in parts]))
+    else:
+        rows = [(*part.shared, *row) for part in parts for row in part.different]
+        shared = ()
+    start = 0
+    while left := len(rows) - start:
+        count = 1 << (min(left, _ROWS_AT_ONCE_MAX).bit_length() - 1)
+        sql = _insert_sql(into, len(shared), count)
+        connection.execute(sql, (*shared, *chain.from_iterable(rows[start : start + count])))
+        start += count
+
+
+@lru_cache(maxsize=64)
+def _insert_sql(into: Into, shared: int, rows: int) -> str:
+    """Return the statement that inserts so many rows, which share their first columns."""
+    width = len(into.columns) - shared
+    first = [f"?{number}" for number in range(1, shared + 1)]
+    values = (
+        [*first, *(f"?{shared + row * width + number}" for number in range(1, width + 1))]
+        for row in range(rows)
+    )
+    return f"{into.verb} INTO {into.table} ({', '.join(into.columns)}) VALUES " + ", ".join(
+        [f"({', '.join(row)})" for row in values]
+    )
+
+
 _TOTALS = (
     "outcome",
     "ended_at",
@@ -167,68 +215,85 @@ FROM statement ORDER BY statement_id
 """
 
 
-def answer_row(call: NewCall, packed: bytes, created_at: float) -> Row:
-    """Return the row of table `answer` for a call that has one."""
-    answer = call.answer
-    assert answer is not None
-    return (
-        call.fingerprint,
-        call.provider,
-        call.model_id,
-        packed,
-        *_tokens(call.usage),
-        call.cost_usd,
-        answer.priced_as_of,
-        _text(answer.owner),
-        answer.query_id,
-        created_at,
+_UNKNOWN: Row = (None, None, None, None)
+
+
+def answer_rows(
+    calls: Sequence[NewCalls], packed: Sequence[Sequence[bytes]], created_at: float
+) -> list[Rows]:
+    """Return the rows of INTO_ANSWER for those calls that have answers, which are `packed`."""
+    return [
+        _answer_rows(group, group.answers, texts, created_at)
+        for group, texts in zip(calls, packed, strict=True)
+        if group.answers is not None
+    ]
+
+
+def _answer_rows(
+    calls: NewCalls, answers: NewAnswers, packed: Sequence[bytes], created_at: float
+) -> Rows:
+    columns = (calls.fingerprints, packed, calls.usages, calls.costs_usd)
+    return Rows(
+        (
+            calls.provider,
+            calls.model_id,
+            answers.priced_as_of,
+            _text(answers.owner),
+            answers.query_id,
+            created_at,
+        ),
+        [
+            (fingerprint, text, *(usage or _UNKNOWN), cost_usd)
+            for fingerprint, text, usage, cost_usd in zip(*columns, strict=True)
+        ],
     )
 
 
-def call_row(call: NewCall) -> Row:
-    """Return the row of table `call`, without its id."""
-    return (
-        call.statement_id,
-        call.fingerprint,
-        call.provider,
-        call.model_id,
-        call.status.value,
-        call.attempts,
-        call.throttles,
-        call.retries,
-        call.possibly_paid,
-        None if call.usage is None else call.usage.all_input_tokens,
-        None if call.usage is None else call.usage.output_tokens,
-        call.cost_usd,
-        call.started_at,
-        call.duration_ms,
-        call.error_code,
-        None if call.error_message is None else _text(call.error_message),
-    )
+def call_rows(calls: Sequence[NewCalls]) -> list[Rows]:
+    """Return the rows of INTO_CALL."""
+    return [
+        Rows(
+            (
+                group.statement_id,
+                group.provider,
+                group.model_id,
+                group.status.value,
+                group.attempts,
+                group.throttles,
+                group.retries,
+                group.possibly_paid,
+                group.error_code,
+                None if group.error_message is None else _text(group.error_message),
+            ),
+            [
+                (group.started_at, group.duration_ms, fingerprint, *_totals(usage), cost_usd)
+                for fingerprint, usage, cost_usd in zip(
+                    group.fingerprints, group.usages, group.costs_usd, strict=True
+                )
+            ],
+        )
+        for group in calls
+    ]
 
 
-def _tokens(usage: TokenUsage | None) -> Row:
-    if usage is None:
-        return (None, None, None, None)
-    return (
-        usage.input_tokens,
-        usage.output_tokens,
-        usage.cache_read_tokens,
-        usage.cache_write_tokens,
-    )
+def _totals(usage: TokenUsage | None) -> Row:
+    return (None, None) if usage is None else (usage.all_input_tokens, usage.output_tokens)
 
 
-def usage_rows(calls: Iterable[NewCall]) -> Sequence[Row]:
+def usage_rows(calls: Iterable[NewCalls]) -> Sequence[Row]:
     """Return the rows by which table `model_usage` grows: one for each model with known usage."""
     sums: dict[tuple[str, str], list[int]] = {}
-    for call in calls:
-        answer = call.answer
-        if answer is not None and call.usage is not None:
-            total = sums.setdefault((call.provider, call.model_id), [0, 0, 0, 0])
-            total[0] += 1
-            total[1] += answer.request_chars
-            total[2] += call.usage.all_input_tokens
-            total[3] += call.usage.output_tokens
+    for group in calls:
+        if group.answers is None:
+            continue
+        columns = (group.answers.request_chars, group.usages)
+        known = [(chars, usage) for chars, usage in zip(*columns, strict=True) if usage is not None]
+        if known:
+            total = sums.setdefault((group.provider, group.model_id), [0, 0, 0, 0])
+            total[0] += len(known)
+            total[1] += sum([chars for chars, _ in known])
+            total[2] += sum([usage.all_input_tokens for _, usage in known])
+            total[3] += sum([usage.output_tokens for _, usage in known])
     return [(*model, *total) for model, total in sums.items()]
 
 
@@ -242,11 +307,11 @@ def predicate_rows(tested: Mapping[str, tuple[int, int]]) -> Sequence[Row]:
     return found
 
 
-def spent_rows(calls: Iterable[NewCall]) -> Sequence[Row]:
+def spent_rows(calls: Iterable[NewCalls]) -> Sequence[Row]:
     """Return the rows by which table `spending` grows: one for each day, user and model."""
     sums: dict[tuple[str, str, str], int] = {}
-    for call in calls:
-        for payment in call.payments:
+    for group in calls:
+        for payment in group.payments:
             key = (payment.day, payment.user, payment.model_id)
             sums[key] = sums.get(key, 0) + payment.cost_pico
     return [(day, _text(user), model, cost) for (day, user, model), cost in sums.items()]

@@ -29,9 +29,9 @@ from outcrop.errors import DiskFull, Error, InternalError
 from outcrop.inference import journal_file
 from outcrop.inference.events import JournalFailed, emit, stack_of
 from outcrop.inference.journal_sql import (
-    INSERT_ANSWERS,
-    INSERT_CALLS,
     INSERT_STATEMENT,
+    INTO_ANSWER,
+    INTO_CALL,
     SPEND_RESERVED,
     UPDATE_STATEMENT,
     UPSERT_LIMITS,
@@ -39,8 +39,8 @@ from outcrop.inference.journal_sql import (
     UPSERT_RESERVED,
     UPSERT_SPENT,
     UPSERT_USAGE,
-    answer_row,
-    call_row,
+    answer_rows,
+    call_rows,
     insert,
     predicate_rows,
     reserved_row,
@@ -51,7 +51,7 @@ from outcrop.inference.journal_sql import (
 )
 from outcrop.inference.records import (
     LearnedLimits,
-    NewCall,
+    NewCalls,
     NewStatement,
     Payment,
     StatementTotals,
@@ -62,10 +62,10 @@ UNSAVED_MAX = 10_000
 
 @dataclass(frozen=True, slots=True)
 class PutCalls:
-    """Store calls, and of each its answer, the JSON text in `texts`, if it has one."""
+    """Store calls, and the JSON texts of their answers, if they have any."""
 
-    calls: Sequence[NewCall]
-    texts: Sequence[bytes | None]
+    calls: NewCalls
+    texts: Sequence[bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +190,7 @@ class JournalWriter:
                 self._commit([])
             except Error as error:
                 name = type(error).__name__
-                emit(JournalFailed("what was kept to the end", name, lost=len(self._unsaved)))
+                emit(JournalFailed("what was kept to the end", name, lost=self._unsaved_count))
 
     def _next_group(self) -> list[tuple[Write, Waiter]]:
         """Wait for writes and return them all; nothing once the writer closes."""
@@ -238,16 +238,11 @@ class JournalWriter:
 
     def _insert_calls(self, puts: Sequence[PutCalls]) -> None:
         now = self._wall()
-        calls = [call for put in puts for call in put.calls]
+        calls = [put.calls for put in puts]
         # Compressed here, in a thread that nobody's requests wait for.
-        answers = [
-            answer_row(call, journal_file.compress(text), now)
-            for put in puts
-            for call, text in zip(put.calls, put.texts, strict=True)
-            if text is not None
-        ]
-        insert(self._connection, INSERT_ANSWERS, answers)
-        insert(self._connection, INSERT_CALLS, [call_row(call) for call in calls])
+        packed = [[journal_file.compress(text) for text in put.texts] for put in puts]
+        insert(self._connection, INTO_ANSWER, answer_rows(calls, packed, now))
+        insert(self._connection, INTO_CALL, call_rows(calls))
         self._connection.executemany(UPSERT_USAGE, usage_rows(calls))
         self._connection.executemany(UPSERT_SPENT, spent_rows(calls))
 
@@ -256,17 +251,21 @@ class JournalWriter:
             self._connection.execute("ROLLBACK")
 
     def _keep(self, puts: Sequence[PutCalls]) -> None:
-        paid = [
-            (call, text)
-            for put in puts
-            for call, text in zip(put.calls, put.texts, strict=True)
-            if text is not None or call.payments
-        ]
-        kept = paid[: UNSAVED_MAX - len(self._unsaved)]
-        self._unsaved.extend(PutCalls((call,), (text,)) for call, text in kept)
-        if len(kept) < len(paid):
-            lost = len(paid) - len(kept)
+        lost = 0
+        for put in puts:
+            if not put.texts and not put.calls.payments:
+                continue
+            count = len(put.calls.fingerprints)
+            if self._unsaved_count + count <= UNSAVED_MAX:
+                self._unsaved.append(put)
+            else:
+                lost += count
+        if lost:
             emit(JournalFailed("more than is kept", DiskFull.__name__, lost=lost))
+
+    @property
+    def _unsaved_count(self) -> int:
+        return sum(len(put.calls.fingerprints) for put in self._unsaved)
 
 
 def _tell(group: Sequence[tuple[Write, Waiter]], outcome: Sequence[int] | Error) -> None:

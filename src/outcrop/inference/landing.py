@@ -10,17 +10,16 @@ from typing import Protocol
 
 from outcrop.errors import DiskFull, Error
 from outcrop.inference.account import Account
-from outcrop.inference.events import CallAnswered, JournalFailed, emit, emit_call, is_logged
+from outcrop.inference.events import JournalFailed, emit, emit_calls
 from outcrop.inference.flights import Flight, Waiter
-from outcrop.inference.group import Sent
 from outcrop.inference.limiter import Wait
 from outcrop.inference.policy import Outcome
 from outcrop.inference.prices import Price
-from outcrop.inference.records import Answer, CallStatus, NewAnswer, NewCall, error_code_of
+from outcrop.inference.records import Answer, CallStatus, NewAnswers, NewCalls, error_code_of
 from outcrop.inference.runtime import Runtime
-from outcrop.inference.sender import Tally
+from outcrop.inference.sender import Sent, Tally
 from outcrop.inference.waits import Waits
-from outcrop.providers.base import Completion
+from outcrop.providers.base import JsonObject
 
 _FAILED_MAX = 10_000
 
@@ -28,7 +27,7 @@ _FAILED_MAX = 10_000
 class Payer(Waiter, Protocol):
     """Who sent the flights, and pays for them."""
 
-    def put(self, *outcomes: Outcome) -> None:
+    def put(self, outcomes: Sequence[Outcome]) -> None:
         """Take what became of invocations that it paid for."""
         ...
 
@@ -53,59 +52,31 @@ class Landing:
         self._waits = waits
         self._payer = payer
 
-    async def answered(
-        self, flight: Flight, tally: Tally, completion: Completion, price: Price | None
-    ) -> None:
-        """A flight has ended with an answer."""
-        answer = self._answer(flight, completion, price)
-        call = self._call(flight, tally, CallStatus.ANSWERED, answer=answer)
-        await self._land([flight], [call], [completion])
-
-    async def answered_together(
-        self, flights: Sequence[Flight], sent: Sent, started: Tally, price: Price | None
-    ) -> None:
-        """A group of flights was sent; those that failed go on by themselves."""
-        landed: list[Flight] = []
-        calls: list[NewCall] = []
-        completions: list[Completion] = []
-        duration_s = self._runtime.clock.monotonic() - started.started_s
-        duration_ms = round(duration_s * 1_000 / len(flights))
-        payments = () if sent.payment is None else (sent.payment,)
-        for flight, completion, cost_usd in zip(
-            flights, sent.completions, sent.costs_usd, strict=True
-        ):
-            if completion is None:
-                continue
-            landed.append(flight)
-            completions.append(completion)
-            calls.append(
-                NewCall(
-                    self._account.statement_id,
-                    flight.fingerprint,
-                    flight.invocation.provider,
-                    flight.invocation.model_id,
-                    CallStatus.ANSWERED,
-                    attempts=1,
-                    throttles=0,
-                    retries=0,
-                    possibly_paid=0,
-                    usage=completion.usage,
-                    cost_usd=cost_usd,
-                    started_at=started.started_at,
-                    duration_ms=duration_ms,
-                    answer=self._answer(flight, completion, price),
-                    payments=() if calls else payments,  # the first pays for all
-                )
-            )
-        if landed:
-            await self._land(landed, calls, completions)
+    async def answered(self, flights: Sequence[Flight], sent: Sent, price: Price | None) -> None:
+        """Flights have ended with answers: one, or all that were sent together."""
+        statement = self._account.statement
+        answers = NewAnswers(
+            [completion.response for completion in sent.completions],
+            [completion.text for completion in sent.completions],
+            [len(flight.invocation.body) for flight in flights],
+            price.as_of if price is not None else None,
+            statement.user,
+            statement.query_id,
+        )
+        calls = self._calls(flights, sent, CallStatus.ANSWERED, answers=answers)
+        if not await self._is_stored(flights, calls):
+            return
+        self._log(flights, calls)
+        self._account.meter.answered(answers.responses)
+        self._runtime.flights.land_all(flights)
+        self._hand_on(flights, answers.responses, calls)
 
     async def failed(self, flight: Flight, tally: Tally, error: Error) -> None:
         """A flight has ended without an answer."""
         status = CallStatus.POSSIBLY_PAID if tally.possibly_paid else CallStatus.FAILED
-        call = self._call(flight, tally, status, error=error)
-        if await self._is_stored([flight], [call]):
-            self._log(flight, call, error)
+        call = self._calls([flight], tally.sent(), status, error=error)
+        if await self._is_stored([flight], call):
+            self._log([flight], call, error)
             if len(self._failed) < _FAILED_MAX:  # before it lands: then anybody may claim it
                 self._failed[flight.fingerprint] = error
             for waiter in self._runtime.flights.land(flight):
@@ -116,44 +87,32 @@ class Landing:
         if tally.attempts:
             status = CallStatus.POSSIBLY_PAID if tally.possibly_paid else CallStatus.CANCELED
             try:
-                await self._store([self._call(flight, tally, status)])
+                await self._store(self._calls([flight], tally.sent(), status))
             except Error as error:
                 emit(JournalFailed("a canceled call", type(error).__name__, lost=1))
 
-    async def _land(
-        self,
-        flights: Sequence[Flight],
-        calls: Sequence[NewCall],
-        completions: Sequence[Completion],
+    def _hand_on(
+        self, flights: Sequence[Flight], responses: Sequence[JsonObject], calls: NewCalls
     ) -> None:
-        """Put answers on disk, and give them to all who wait for them."""
-        if not await self._is_stored(flights, calls):
-            return
-        if is_logged(CallAnswered):
-            for flight, call in zip(flights, calls, strict=True):
-                self._log(flight, call)
-        self._account.meter.answered(*[completion.response for completion in completions])
-        self._runtime.flights.land_all(flights)
+        """Give answers, which are on disk, to all who wait for them."""
+        payer = self._payer
         outcomes: list[Outcome] = []
-        for flight, call, completion in zip(flights, calls, completions, strict=True):
-            response, waiters = completion.response, flight.waiters
-            if self._payer in waiters:
-                outcomes.append(Outcome(flight.fingerprint, response, None, False, call.usage))
-            if waiters != [self._payer]:
-                self._share(flight, call, completion)
-        self._payer.put(*outcomes)
+        columns = (flights, responses, calls.usages, calls.costs_usd)
+        for flight, response, usage, cost_usd in zip(*columns, strict=True):
+            waiters = flight.waiters
+            if payer in waiters:
+                outcomes.append(Outcome(flight.fingerprint, response, None, False, usage))
+                if len(waiters) == 1:
+                    continue
+            answer = Answer(response, usage, cost_usd, self._account.statement.query_id)
+            others = list(waiters)
+            if payer in others:
+                others.remove(payer)  # once: it may have asked twice
+            for waiter in others:
+                waiter.share(flight.fingerprint, answer)
+        payer.put(outcomes)
 
-    def _share(self, flight: Flight, call: NewCall, completion: Completion) -> None:
-        """Give an answer to all who wait for it and do not pay."""
-        query_id = self._account.statement.query_id
-        answer = Answer(completion.response, call.usage, call.cost_usd, query_id)
-        others = list(flight.waiters)
-        if self._payer in others:
-            others.remove(self._payer)  # once: it may have asked twice
-        for waiter in others:
-            waiter.share(flight.fingerprint, answer)
-
-    async def _is_stored(self, flights: Sequence[Flight], calls: Sequence[NewCall]) -> bool:
+    async def _is_stored(self, flights: Sequence[Flight], calls: NewCalls) -> bool:
         """Put calls on disk. Where that fails nothing is released, and all who wait stop."""
         try:
             await self._store(calls)
@@ -164,58 +123,50 @@ class Landing:
             return False
         return True
 
-    async def _store(self, calls: Sequence[NewCall]) -> None:
-        payments = [payment for call in calls for payment in call.payments]
+    async def _store(self, calls: NewCalls) -> None:
         try:
-            with self._waits.counted(Wait.JOURNAL, len(calls)):
-                await self._runtime.journal.store_all(calls)
+            with self._waits.counted(Wait.JOURNAL, len(calls.fingerprints)):
+                await self._runtime.journal.store(calls)
         except DiskFull:
-            self._runtime.spending.unsaved(payments)
+            self._runtime.spending.unsaved(calls.payments)
             raise
-        if payments:
-            self._runtime.spending.journaled(payments)
+        if calls.payments:
+            self._runtime.spending.journaled(calls.payments)
 
-    def _log(self, flight: Flight, call: NewCall, error: Error | None = None) -> None:
+    def _log(self, flights: Sequence[Flight], calls: NewCalls, error: Error | None = None) -> None:
         statement = self._account.statement
-        request = flight.invocation.body if self._runtime.logs_prompts else None
-        emit_call(statement.query_id, statement.model, call, request, error)
+        is_shown = self._runtime.logs_prompts
+        requests = [flight.invocation.body if is_shown else None for flight in flights]
+        emit_calls(statement.query_id, statement.model, calls, requests, error)
 
-    def _answer(self, flight: Flight, completion: Completion, price: Price | None) -> NewAnswer:
-        return NewAnswer(
-            completion.response,
-            len(flight.invocation.body),
-            price.as_of if price is not None else None,
-            self._account.statement.user,
-            self._account.statement.query_id,
-            completion.text,
-        )
-
-    def _call(
+    def _calls(
         self,
-        flight: Flight,
-        tally: Tally,
+        flights: Sequence[Flight],
+        sent: Sent,
         status: CallStatus,
         *,
-        answer: NewAnswer | None = None,
+        answers: NewAnswers | None = None,
         error: Error | None = None,
-    ) -> NewCall:
+    ) -> NewCalls:
+        """Return the record of flights of one model, which share the time that they took."""
+        tally, invocation = sent.tally, flights[0].invocation
         duration_s = self._runtime.clock.monotonic() - tally.started_s
-        return NewCall(
+        return NewCalls(
             statement_id=self._account.statement_id,
-            fingerprint=flight.fingerprint,
-            provider=flight.invocation.provider,
-            model_id=flight.invocation.model_id,
+            provider=invocation.provider,
+            model_id=invocation.model_id,
             status=status,
+            fingerprints=[flight.fingerprint for flight in flights],
+            usages=sent.usages,
+            costs_usd=sent.costs_usd,
             attempts=tally.attempts,
             throttles=tally.throttles,
             retries=tally.retries,
             possibly_paid=tally.possibly_paid,
-            usage=tally.usage,
-            cost_usd=tally.cost_usd,
             started_at=tally.started_at,
-            duration_ms=round(duration_s * 1_000),
+            duration_ms=round(duration_s * 1_000 / len(flights)),
             error_code=None if error is None else error_code_of(error),
             error_message=None if error is None else error.message,
-            answer=answer,
-            payments=tuple(tally.payments),
+            answers=answers,
+            payments=tally.payments,
         )

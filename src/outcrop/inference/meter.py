@@ -7,7 +7,7 @@ and `is_cost_complete` says whether it is the whole of it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
 
 from outcrop.inference.records import Answer, StatementOutcome, StatementTotals
@@ -22,13 +22,12 @@ class Cost:
     known: int = 0
     unknown: int = 0
 
-    def add(self, cost_usd: float | None) -> None:
-        """Add one cost; None is an unknown one."""
-        if cost_usd is None:
-            self.unknown += 1
-        else:
-            self.known += 1
-            self.known_usd += cost_usd
+    def add(self, costs_usd: Sequence[float | None]) -> None:
+        """Add costs; None is an unknown one."""
+        known = [cost_usd for cost_usd in costs_usd if cost_usd is not None]
+        self.known += len(known)
+        self.known_usd += sum(known)
+        self.unknown += len(costs_usd) - len(known)
 
     def merge(self, other: Cost) -> None:
         """Add all that `other` holds."""
@@ -180,7 +179,7 @@ class Meter:
         with self._lock:
             for answer in answers:
                 self._counts.reused += 1
-                self._counts.saved_cost.add(answer.cost_usd)
+                self._counts.saved_cost.add([answer.cost_usd])
                 self._counts.truncated += is_truncated(answer.response)
                 if answer.usage is not None:
                     self._counts.saved_input_tokens += answer.usage.all_input_tokens
@@ -205,35 +204,30 @@ class Meter:
             self._counts.throttles += is_throttle
             if is_possibly_paid:
                 self._counts.possibly_paid += 1
-                self._counts.cost.add(None)
+                self._counts.cost.add([None])
 
     def retried(self) -> None:
         """An invocation will be sent again after a fault that was no throttle."""
         with self._lock:
             self._counts.retries += 1
 
-    def paid(self, usage: TokenUsage | None, cost_usd: float | None) -> None:
-        """A request came back with an answer."""
-        self.paid_all([(usage, cost_usd)])
-
     def asked_again(self) -> None:
         """An answer was cut, and paid for, and is asked for again with a larger limit."""
         with self._lock:
             self._counts.asked_again += 1
 
-    def paid_all(self, paid: Collection[tuple[TokenUsage | None, float | None]]) -> None:
+    def paid(self, usages: Sequence[TokenUsage | None], costs_usd: Sequence[float | None]) -> None:
         """Requests came back with answers, of which these are the usages and the costs."""
+        known = [usage for usage in usages if usage is not None]
         counts = self._counts
         with self._lock:
-            counts.in_flight -= len(paid)
-            for usage, cost_usd in paid:
-                counts.cost.add(cost_usd)
-                if usage is not None:
-                    counts.input_tokens += usage.all_input_tokens
-                    counts.cached_tokens += usage.cache_read_tokens
-                    counts.output_tokens += usage.output_tokens
+            counts.in_flight -= len(usages)
+            counts.cost.add(costs_usd)
+            counts.input_tokens += sum([usage.all_input_tokens for usage in known])
+            counts.cached_tokens += sum([usage.cache_read_tokens for usage in known])
+            counts.output_tokens += sum([usage.output_tokens for usage in known])
 
-    def answered(self, *responses: JsonObject) -> None:
+    def answered(self, responses: Sequence[JsonObject]) -> None:
         """Answers are on disk and released."""
         with self._lock:
             self._counts.answered += len(responses)

@@ -2,11 +2,13 @@
 
 `New...` is what the runtime hands in; the others are what the journal gives back. Times are
 seconds since the Unix epoch inside the journal, and aware UTC datetimes in what it gives back.
-What is made for every call is a named tuple, which takes a third of a frozen dataclass's time.
+What is made for every call is a named tuple, which takes half of a frozen dataclass's time, and
+holds the calls of a whole group, where they were sent as one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -60,19 +62,19 @@ class Answer:
     query_id: str
 
 
-class NewAnswer(NamedTuple):
-    """The answer of a call, to be stored under the call's fingerprint.
+class NewAnswers(NamedTuple):
+    """The answers of calls, to be stored under the calls' fingerprints; columns, a value each.
 
-    `request_chars` is the length of the request's body, from which token estimates are learned;
-    `text` is the JSON text of `response`, where it came as such.
+    `request_chars` are the lengths of the requests' bodies, from which token estimates are learned;
+    `texts` are the JSON texts of `responses`, where they came as such.
     """
 
-    response: JsonObject
-    request_chars: int
+    responses: Sequence[JsonObject]
+    texts: Sequence[bytes | None]
+    request_chars: Sequence[int]
     priced_as_of: str | None
     owner: str
     query_id: str
-    text: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,29 +90,31 @@ class Payment:
     cost_pico: int
 
 
-class NewCall(NamedTuple):
-    """One invocation that was sent, or that failed before it could be. `answer` only if it was.
+class NewCalls(NamedTuple):
+    """Invocations that were sent together, or one, or one that failed before it could be sent.
 
-    `payments` are for all of its requests, also for those whose answer was lost.
+    `fingerprints`, `usages` and `costs_usd` are columns, with a value for each; the rest is the
+    same for all. `answers` are there only if they came. `payments` are for all requests that were
+    made, also for those whose answer was lost.
     """
 
     statement_id: int
-    fingerprint: bytes
     provider: str
     model_id: str
     status: CallStatus
+    fingerprints: Sequence[bytes]
+    usages: Sequence[TokenUsage | None]
+    costs_usd: Sequence[float | None]
     attempts: int
     throttles: int
     retries: int
     possibly_paid: int
-    usage: TokenUsage | None
-    cost_usd: float | None
     started_at: float
     duration_ms: int
     error_code: str | None = None
     error_message: str | None = None
-    answer: NewAnswer | None = None
-    payments: tuple[Payment, ...] = ()
+    answers: NewAnswers | None = None
+    payments: Sequence[Payment] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,29 @@ class Tally:
         if cost_usd is not None:
             self.cost_usd = cost_usd + (self.cost_usd or 0.0)
 
+    def settled(self, payment: Payment | None) -> None:
+        """Keep for the journal what was paid; None where it was free."""
+        if payment is not None:
+            self.payments.append(payment)
+
+    def sent(self, *completion: Completion) -> Sent:
+        """Return what became of the invocation, whose last answer is this, if there is one."""
+        return Sent(completion, (self.usage,), (self.cost_usd,), self)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What became of invocations that were sent together, or of one; `completions` if they came.
+
+    `usages` and `costs_usd` are those of each; `tally` is what each of them took, but that its
+    payments are for all.
+    """
+
+    completions: Sequence[Completion]
+    usages: Sequence[TokenUsage | None]
+    costs_usd: Sequence[float | None]
+    tally: Tally
+
 
 class Sender:
     """Sends what one statement asks of one model through `model`, the external model's name."""
@@ -135,7 +158,7 @@ class Sender:
 
     async def send(
         self, invocation: Invocation, tally: Tally, failed: Exception | None = None
-    ) -> Completion:
+    ) -> Sent:
         """Return the answer. Raises the ProviderError of the last attempt, or BudgetExceeded.
 
         `tally` is kept up to date, so that it is true however this ends. An answer that was cut at
@@ -144,7 +167,8 @@ class Sender:
         """
         limit, default = self._output_limit, invocation.output_tokens_default
         if limit is None or default is None:
-            return await self._send(invocation, None, tally, failed)
+            completion = await self._send(invocation, None, tally, failed)
+            return tally.sent(completion)
         chosen = limit.choose(default)
         completion = await self._send(invocation, chosen, tally)
         if chosen < default and was_cut_at(chosen, completion):
@@ -156,7 +180,7 @@ class Sender:
                 limit.ended_asking_again()
         if completion.usage is not None:
             limit.answered(completion.usage.output_tokens)
-        return completion
+        return tally.sent(completion)
 
     async def _send(
         self,
@@ -292,7 +316,7 @@ class Sender:
         self._channel.limiter.tell(completion.stated_quota)
         cost_usd = self.cost_usd(completion.usage)
         _settle(reservation, tally, cost_usd)
-        self.meter.paid(completion.usage, cost_usd)
+        self.meter.paid([completion.usage], [cost_usd])
         tally.paid(completion.usage, cost_usd)
         return completion
 
@@ -397,9 +421,8 @@ class Sender:
 
 def _settle(reservation: Reservation, tally: Tally, cost_usd: float | None) -> None:
     """Spend what a request cost: all that was reserved, where that is not known."""
-    payment = reservation.settle(reservation.cost_pico if cost_usd is None else pico_of(cost_usd))
-    if payment is not None:
-        tally.payments.append(payment)
+    cost_pico = reservation.cost_pico if cost_usd is None else pico_of(cost_usd)
+    tally.settled(reservation.settle(cost_pico))
 
 
 def _say_what_was_tried(error: ProviderError, tally: Tally, now_s: float) -> None:

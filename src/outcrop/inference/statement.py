@@ -21,7 +21,7 @@ from outcrop.inference.events import (
     BudgetStopped,
     JournalFailed,
     emit,
-    emit_call,
+    emit_calls,
     emit_statement_ended,
 )
 from outcrop.inference.feed import Feed
@@ -39,7 +39,7 @@ from outcrop.inference.policy import CallPolicy, Outcome
 from outcrop.inference.prompt_cache import PromptCache, prompt_cache_of
 from outcrop.inference.records import (
     CallStatus,
-    NewCall,
+    NewCalls,
     NewStatement,
     StatementOutcome,
     error_code_of,
@@ -155,18 +155,18 @@ class Statement:
         account.meter.unusable(was_asked=invocation is not None)
         if not account.is_open:
             asyncio.run_coroutine_threadsafe(account.open(), self._runtime.loop).result()
-        call = NewCall(
+        call = NewCalls(
             statement_id=account.statement_id,
-            fingerprint=b"" if invocation is None else invocation.fingerprint,
             provider="" if invocation is None else invocation.provider,
             model_id="" if invocation is None else invocation.model_id,
             status=CallStatus.UNUSABLE,
+            fingerprints=[b"" if invocation is None else invocation.fingerprint],
+            usages=[None],
+            costs_usd=[None],
             attempts=0,
             throttles=0,
             retries=0,
             possibly_paid=0,
-            usage=None,
-            cost_usd=None,
             started_at=self._runtime.clock.wall(),
             duration_ms=0,
             error_code=error_code_of(error),
@@ -175,7 +175,7 @@ class Statement:
         self._runtime.journal.put_unusable(call)
         is_shown = self._runtime.logs_prompts
         request = invocation.body if is_shown and invocation is not None else None
-        emit_call(self._origin.query_id, model, call, request, error)
+        emit_calls(self._origin.query_id, model, call, [request], error)
 
     def remember(self, tested: Mapping[str, tuple[int, int]]) -> None:
         """Keep how many rows conditions on answers tested, and passed.

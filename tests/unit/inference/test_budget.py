@@ -15,7 +15,7 @@ from outcrop.errors import BudgetExceeded, DiskFull
 from outcrop.inference.budget import Budget, BudgetState, pico_of
 from outcrop.inference.journal import Journal
 from outcrop.inference.policy import CallPolicy
-from outcrop.inference.records import CallStatus, NewCall, Payment
+from outcrop.inference.records import CallStatus, NewCalls, Payment
 from outcrop.inference.reservation import BudgetSet, Reservation, StatementBudgets
 from outcrop.inference.spending import Spending
 from tests.unit.inference.support import CALL_COST_USD, VirtualClock, ask, house, invocations
@@ -337,8 +337,8 @@ def test_a_clock_that_is_set_back_forgets_nothing(
 
 
 def store(journal: Journal, *payments: Payment) -> None:
-    call = NewCall(
-        1, b"f", "here", MODEL, CallStatus.FAILED, 1, 0, 0, 1, None, None, NOON, 5,
+    call = NewCalls(
+        1, "here", MODEL, CallStatus.FAILED, [b"f"], [None], [None], 1, 0, 0, 1, NOON, 5,
         payments=payments,
     )  # fmt: skip
     asyncio.run(journal.store(call))
@@ -368,8 +368,8 @@ def test_what_a_killed_process_had_in_flight_counts_as_spent(
         paid = first.settle(pico_of(0.1))
         assert paid is not None
         await journal.store(
-            NewCall(
-                1, b"f", "here", MODEL, CallStatus.ANSWERED, 1, 0, 0, 0, None, None, NOON, 5,
+            NewCalls(
+                1, "here", MODEL, CallStatus.ANSWERED, [b"f"], [None], [None], 1, 0, 0, 0, NOON, 5,
                 payments=(paid,),
             )
         )  # fmt: skip

@@ -21,8 +21,8 @@ from outcrop.inference.records import (
     CallDetail,
     CallStatus,
     LearnedLimits,
-    NewAnswer,
-    NewCall,
+    NewAnswers,
+    NewCalls,
     NewStatement,
     Payment,
     StatementDetail,
@@ -48,22 +48,22 @@ def answered(
     usage: TokenUsage | None = USAGE,
     cost_usd: float | None = 0.25,
     query_id: str = "q1",
-) -> NewCall:
-    answer = NewAnswer(response or {"n": number}, 40, "2026-11-01", "ann", query_id)
-    return NewCall(
-        1, key(number), "here", "model-1", CallStatus.ANSWERED, 1, 0, 0, 0, usage, cost_usd,
-        1_001.0, 12, answer=answer,
+) -> NewCalls:
+    answers = NewAnswers([response or {"n": number}], [None], [40], "2026-11-01", "ann", query_id)
+    return NewCalls(
+        1, "here", "model-1", CallStatus.ANSWERED, [key(number)], [usage], [cost_usd], 1, 0, 0, 0,
+        1_001.0, 12, answers=answers,
     )  # fmt: skip
 
 
-def failed(number: int) -> NewCall:
-    return NewCall(
-        1, key(number), "here", "model-1", CallStatus.FAILED, 6, 1, 5, 0, None, None,
+def failed(number: int) -> NewCalls:
+    return NewCalls(
+        1, "here", "model-1", CallStatus.FAILED, [key(number)], [None], [None], 6, 1, 5, 0,
         1_002.0, 340, "ServiceUnavailable", "it is down \ud800",
     )  # fmt: skip
 
 
-def store(journal: Journal, *calls: NewCall) -> None:
+def store(journal: Journal, *calls: NewCalls) -> None:
     async def store_all() -> None:
         await asyncio.gather(*(journal.store(call) for call in calls))
 
@@ -200,6 +200,48 @@ def test_an_answer_that_is_no_json_fails_its_own_call_only(journal: Journal) -> 
     assert (first, third) == (None, None)
     assert isinstance(second, InternalError)
     assert set(journal.lookup([key(1), key(2), key(3)])) == {key(1), key(3)}
+
+
+def test_calls_that_were_sent_together_are_kept_each_by_itself(journal: Journal) -> None:
+    usages = [USAGE, None, TokenUsage(1, 2)]
+    costs_usd = [0.25, None, 0.5]
+    one = answered(1)
+    assert one.answers is not None
+    group = one._replace(
+        fingerprints=[key(1), key(2), key(3)],
+        usages=usages,
+        costs_usd=costs_usd,
+        answers=one.answers._replace(
+            responses=[{"n": 1}, {"n": 2}, {"n": 3}],
+            texts=[None, b'{"n":2}', None],
+            request_chars=[40, 50, 60],
+        ),
+    )
+    store(journal, group)
+    assert journal.lookup([key(1), key(2), key(3)]) == {
+        key(number): Answer({"n": number}, usage, cost_usd, "q1")
+        for number, usage, cost_usd in zip((1, 2, 3), usages, costs_usd, strict=True)
+    }
+    assert [call.cost_usd for call in journal.calls()] == costs_usd
+    assert [call.output_tokens for call in journal.calls()] == [5, None, 2]
+    assert journal.token_history("here", "model-1") == TokenHistory(2, 100, 16, 7)
+
+
+def test_calls_of_any_kind_and_number_are_stored_at_once(journal: Journal) -> None:
+    """They share columns or not, and take as many statements as their number needs."""
+    store(journal, *(answered(number) for number in range(700)))
+    store(
+        journal, *(answered(n, query_id=f"q{n}") if n % 3 else failed(n) for n in range(700, 1_050))
+    )
+    calls = list(journal.calls())
+    assert [call.fingerprint for call in calls] == [key(number) for number in range(1_050)]
+    assert [n for n, call in enumerate(calls) if call.status is CallStatus.FAILED] == [
+        number for number in range(700, 1_050) if not number % 3
+    ]
+    found = journal.lookup([key(number) for number in range(700, 1_050)])
+    assert {fingerprint: answer.query_id for fingerprint, answer in found.items()} == {
+        key(number): f"q{number}" for number in range(700, 1_050) if number % 3
+    }
 
 
 def test_a_closed_journal_takes_nothing(journal: Journal) -> None:

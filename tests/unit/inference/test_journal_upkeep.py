@@ -25,7 +25,7 @@ from outcrop.inference.journal_upkeep import (
     prune,
     verify,
 )
-from outcrop.inference.records import CallStatus, NewAnswer, NewCall, Payment
+from outcrop.inference.records import CallStatus, NewAnswers, NewCalls, Payment
 from outcrop.providers.base import TokenUsage
 from tests.unit.inference.test_journal import RUNNING, STATEMENT
 
@@ -36,12 +36,12 @@ def key(number: int) -> bytes:
     return number.to_bytes(20, "big")
 
 
-def call(number: int, model_id: str, cost_usd: float | None = 0.25) -> NewCall:
-    answer = NewAnswer({"text": "long " * 200}, 40, "2026-11-01", "ann", "q1")
+def call(number: int, model_id: str, cost_usd: float | None = 0.25) -> NewCalls:
+    answers = NewAnswers([{"text": "long " * 200}], [None], [40], "2026-11-01", "ann", "q1")
     usage = TokenUsage(10, 5, 3, 2)
-    return NewCall(
-        1, key(number), "here", model_id, CallStatus.ANSWERED, 1, 0, 0, 0, usage, cost_usd,
-        number * DAY_S, 12, answer=answer, payments=(Payment("2026-11-01", "ann", model_id, 7),),
+    return NewCalls(
+        1, "here", model_id, CallStatus.ANSWERED, [key(number)], [usage], [cost_usd], 1, 0, 0, 0,
+        number * DAY_S, 12, answers=answers, payments=(Payment("2026-11-01", "ann", model_id, 7),),
     )  # fmt: skip
 
 

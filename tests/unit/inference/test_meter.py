@@ -17,7 +17,7 @@ def test_nothing_asked_costs_nothing_for_certain() -> None:
 def test_an_unknown_price_is_not_zero() -> None:
     meter = Meter()
     meter.sending(is_first=True)
-    meter.paid(USAGE, None)
+    meter.paid([USAGE], [None])
     progress = progress_of(meter.counts(), 0.0)
     assert progress.cost_usd is None
     assert not progress.is_cost_complete
@@ -27,7 +27,7 @@ def test_a_cost_known_in_part_says_so() -> None:
     meter = Meter()
     for cost_usd in (0.25, None, 0.5):
         meter.sending(is_first=True)
-        meter.paid(USAGE, cost_usd)
+        meter.paid([USAGE], [cost_usd])
     progress = progress_of(meter.counts(), 0.0)
     assert (progress.cost_usd, progress.is_cost_complete) == (0.75, False)
 
@@ -50,8 +50,8 @@ def test_progress_adds_up() -> None:
     meter.sending(is_first=True)
     meter.refused(is_throttle=True, is_possibly_paid=False)
     meter.sending(is_first=False)
-    meter.paid(USAGE, 0.25)
-    meter.answered({"stopReason": "max_tokens"})
+    meter.paid([USAGE], [0.25])
+    meter.answered([{"stopReason": "max_tokens"}])
     meter.sending(is_first=True)
     meter.refused(is_throttle=False, is_possibly_paid=False)
     meter.retried()
