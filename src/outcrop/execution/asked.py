@@ -88,10 +88,9 @@ class AskedCall:
     def collect(self) -> None:
         """Take over what has come; raises the error that ended the asking."""
         has_ended = self.has_ended
-        while self._came:
-            answer = self._came.popleft()
-            self._kept.append(answer)
-            self._answered.add(answer[0])
+        came = [self._came.popleft() for _ in range(len(self._came))]
+        self._kept += came
+        self._answered.update([row for row, _ in came])
         while self._missing and self._missing[0] in self._answered:
             self._answered.discard(self._missing.popleft())
         if has_ended and self._error is not None:

@@ -103,6 +103,7 @@ class Question:
         self.first_failed: int | None = None
         self._model = call.model
         self._salt = salt
+        self._is_volatile = call.model.volatility is Volatility.VOLATILE
         self._fallbacks = fallbacks
         self._options = options
         self._aim(fallbacks.current(destination))
@@ -214,8 +215,7 @@ class Question:
 
     def salt_of(self, row: object) -> str:
         """Return what keeps the invocation for a row apart from all others; empty: nothing."""
-        is_volatile = self._model.volatility is Volatility.VOLATILE
-        return f"{self._salt}:{row}" if is_volatile else ""
+        return f"{self._salt}:{row}" if self._is_volatile else ""
 
     def _invocations(self, ids: Sequence[pa.RecordBatch]) -> Iterator[Invocation]:
         for row, arguments, shared_ends in self._arrangement.arrange(ids):

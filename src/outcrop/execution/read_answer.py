@@ -34,19 +34,21 @@ class AnswerReader:
         self._validate: Callable[[Any], Any] | None = (
             None if schema is None else fastjsonschema.compile(dict(schema))
         )
+        self._is_raw = model.request_type is RequestType.RAW
+        self._is_whole_response = (
+            model.response_type is ResponseType.SUPER and schema is None and model.returns is None
+        )
 
     def read(self, response: JsonObject) -> str:
         """Return the value of a response; raises ContentFiltered or OutputInvalid."""
-        model = self._model
-        if model.request_type is RequestType.RAW:
+        if self._is_raw:
             return json.dumps(response, ensure_ascii=False)
         stop = str(response.get("stopReason", ""))
         if stop in _BLOCKED:
             raise ContentFiltered(
                 f"the answer was blocked ({stop})", code=stop, hint="Change the prompt."
             )
-        is_whole_response = self._validate is None and model.returns is None
-        if model.response_type is ResponseType.SUPER and is_whole_response:
+        if self._is_whole_response:
             return json.dumps(response, ensure_ascii=False)
         text = answer_text(response)
         if not text.strip():
@@ -54,7 +56,7 @@ class AnswerReader:
                 f"the answer is empty (stop reason {stop!r})", code="EmptyAnswer", hint=_ASK_AFRESH
             )
         if self._validate is None:
-            return _fit(text, model.returns)
+            return _fit(text, self._model.returns)
         return self._read_json(text, is_cut=stop in _CUT)
 
     def _read_json(self, text: str, *, is_cut: bool) -> str:

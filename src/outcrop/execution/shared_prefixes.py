@@ -45,16 +45,17 @@ class Arrangement:
         """Yield the rows of a relation of distinct arguments, (id, prompt, ...)."""
         shared = None if self._cache is None else self._find(self._cache, ids)
         if self._cache is None or shared is None:
-            yield from ((row, arguments, ()) for row, arguments in _rows(ids))
+            yield from _rows(ids)
             return
         order = order_of_asking(shared.groups, self._cache.calls_max)
         if order is None:
-            for (row, arguments), ends in zip(_rows(ids), shared.ends, strict=True):
+            for (row, arguments, _), ends in zip(_rows(ids), shared.ends, strict=True):
                 yield row, arguments, ends
             return
         rows = list(_rows(ids))
         for number in order:
-            yield (*rows[number], shared.ends[number])
+            row, arguments, _ = rows[number]
+            yield row, arguments, shared.ends[number]
 
     def _find(self, cache: PromptCache, ids: Sequence[pa.RecordBatch]) -> SharedPrefixes | None:
         """Return what the prompts of `ids` share; the first of an earlier part is compared too."""
@@ -76,11 +77,12 @@ class Arrangement:
         return SharedPrefixes(found.ends[1:], range(len(found.ends) - 1))
 
 
-def _rows(ids: Sequence[pa.RecordBatch]) -> Iterator[tuple[int, list[str | None]]]:
+def _rows(ids: Sequence[pa.RecordBatch]) -> Iterator[Asked]:
+    """Yield the rows, which share nothing as far as is known."""
     for batch in ids:
         columns = [column.to_pylist() for column in batch.columns]
         for row, *arguments in zip(*columns, strict=True):
-            yield row, arguments
+            yield row, arguments, ()
 
 
 @dataclass(frozen=True, slots=True)
