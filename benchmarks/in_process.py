@@ -9,7 +9,6 @@ inserts, with as many a commit as there may be answers that are paid for and not
 from __future__ import annotations
 
 import asyncio
-import gc
 import sqlite3
 import statistics
 import time
@@ -21,6 +20,7 @@ from typing import Any
 
 from benchmarks.report import Report, Target
 from benchmarks.workload import create_model, create_notes, create_numbers
+from outcrop.cli.collector import spared_collector
 from outcrop.config import parse_config
 from outcrop.inference import journal_file
 from outcrop.providers.base import ProviderRequest, RequestType
@@ -49,16 +49,15 @@ def measure(*, is_quick: bool) -> Report:
         with (
             Warehouse.open(Path(folder), config=parse_config(CONFIG)) as warehouse,
             closing(warehouse.open_session()) as session,
+            spared_collector(),  # as the command line does
         ):
             create_numbers(session)
             create_model(session, "BEDROCK", MODEL_ID)
-            gc.freeze()  # as the command line does
             for turn in range(turns):
                 create_notes(session, calls, f"'turn {turn}, note ' || n")
                 cpu_started = time.process_time()
                 ours.append(calls / _seconds(lambda: _ask_all(session, calls)))
                 cpu_us.append((time.process_time() - cpu_started) / calls * 1e6)
-        gc.unfreeze()
         rows = _journaled(Path(folder) / JOURNAL_FILE)
     bare = calls / _seconds(lambda: _complete_all(calls))
     stored = len(rows[0]) / _store_all(rows)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import math
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
 from typing import Any, TypeVar
 
+from outcrop.cli.collector import spared_collector
 from outcrop.config import parse_config
 from outcrop.session import Session
 from outcrop.warehouse import Warehouse
@@ -47,11 +47,10 @@ def open_session(config: Mapping[str, Any]) -> Iterator[Session]:
         session = warehouse.open_session()
         try:
             create_numbers(session)
-            gc.freeze()  # as the command line does, for both sides of every comparison
-            yield session
+            with spared_collector():  # as the command line does, for both sides of a comparison
+                yield session
         finally:
             session.close()
-            gc.unfreeze()
 
 
 def create_numbers(session: Session) -> None:

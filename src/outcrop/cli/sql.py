@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
+from outcrop.cli.collector import spared_collector
 from outcrop.cli.foreground import EXIT_INTERRUPTED, Foreground
 from outcrop.cli.formats import Format
 from outcrop.cli.interpreter import Interpreter, View
@@ -121,18 +121,13 @@ def open_interpreter(
     ):
         if is_new:
             messages.notice(Notice("NOTICE", f"made a new warehouse in {path}"))
-        # What is loaded by now stays: the collector need not look through it again and again while
-        # objects come and go by the thousand, which took a seventh of the time of a bulk statement.
-        # Thawed at the end, since DuckDB's bindings complain of what is not collected at exit.
-        gc.freeze()
-        session = warehouse.open_session(on_notice=messages.notice)
-        try:
-            with Foreground(session, messages) as foreground:
-                terminal = terminal_of(sys.stdout)
-                yield Interpreter(session, foreground, messages, sys.stdout, terminal, view)
-        finally:
-            session.close()
-            gc.unfreeze()
+        with (
+            spared_collector(),
+            closing(warehouse.open_session(on_notice=messages.notice)) as session,
+            Foreground(session, messages) as foreground,
+        ):
+            terminal = terminal_of(sys.stdout)
+            yield Interpreter(session, foreground, messages, sys.stdout, terminal, view)
 
 
 def _scripts(options: argparse.Namespace) -> list[str]:
