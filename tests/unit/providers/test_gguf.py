@@ -338,6 +338,7 @@ def test_a_process_that_forgets_to_close_ends_all_the_same() -> None:
 @pytest.mark.local_model
 def test_ctrl_c_is_still_the_programs_own_and_close_ends_what_is_under_way() -> None:
     ran = run_script("""
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `&` has it ignored
         async def main():
             await provider.complete(request(1))
             asked = asyncio.create_task(provider.complete(request(400)))
