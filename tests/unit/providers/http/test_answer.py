@@ -206,8 +206,8 @@ def test_a_small_body_that_becomes_a_large_one() -> None:
 @pytest.mark.parametrize(
     ("coding", "packed"),
     [
-        (b"gzip", gzip.compress(b'{"a":1}')),
-        (b"X-GZIP", gzip.compress(b'{"a":1}')),
+        (b"gzip", gzip.compress(b'{"a":1}', mtime=0)),
+        (b"X-GZIP", gzip.compress(b'{"a":1}', mtime=0)),
         (b"deflate", zlib.compress(b'{"a":1}')),
         (b"identity", b'{"a":1}'),
     ],
