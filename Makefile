@@ -21,6 +21,9 @@ APT_TEST := git
 # pytest takes more arguments from here: make test ARGS="tests/slt -x"
 ARGS ?=
 
+# How many processes share the tests of make check. A module's tests are run by one of them.
+WORKERS ?= 2
+
 # The differential fuzzer's: how many queries, and where the numbers of its random data begin.
 CASES ?= 20000
 SEED ?= 0
@@ -51,7 +54,7 @@ test: $(BIN)/.dev run-packages test-packages models ## Run all tests; ARGS= goes
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: lint ## Format, lint, types, import contracts, then all tests: what CI runs
-	@$(MAKE) test
+	@$(MAKE) test ARGS="--numprocesses $(WORKERS) --dist loadscope $(ARGS)"
 
 bench: $(BIN)/.dev run-packages models ## Print the benchmark tables
 	@$(BIN)/python -m benchmarks

@@ -9,12 +9,16 @@ import faulthandler
 import os
 import signal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
 
 from outcrop.providers.model_store import list_models
 from tests import guards
+
+if TYPE_CHECKING:
+    from xdist.workermanage import WorkerController
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -30,7 +34,8 @@ def pytest_configure(config: pytest.Config) -> None:
     faulthandler.register(signal.SIGUSR1, all_threads=True)  # kill -USR1: where does it hang?
     guards.block_network()
     environment = guards.IsolatedEnvironment()
-    config.stash[_DEVELOPER_ENVIRONMENT] = environment.developer
+    worker_input = getattr(config, "workerinput", {})
+    config.stash[_DEVELOPER_ENVIRONMENT] = worker_input.get("developer", environment.developer)
     config.pluginmanager.register(environment)
     config.pluginmanager.register(guards.NothingLeftRunning())
     if is_ci:
@@ -38,6 +43,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 _DEVELOPER_ENVIRONMENT = pytest.StashKey[dict[str, str]]()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: WorkerController) -> None:
+    """Tell a worker of pytest-xdist about the developer's environment: its own is isolated."""
+    node.workerinput["developer"] = node.config.stash[_DEVELOPER_ENVIRONMENT]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -14,17 +14,22 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from outcrop.providers.model_store import FOLDER_VARIABLE, models_folder
 
+if TYPE_CHECKING:
+    from xdist.workermanage import WorkerController
+
 LEAK_GRACE_S = 5.0
+_LEFT_RUNNING = "left running by the tests"
 
 # What a developer's shell may hold and a test must never see: keys first of all, since a test
-# that finds one could spend money.
+# that finds one could spend money; and the size of a terminal, by which output is wrapped.
 _SECRET_PREFIXES = ("AWS_", "OPENAI_", "ANTHROPIC_", "BEDROCK_")
-_PERSONAL_PREFIXES = (*_SECRET_PREFIXES, "OUTCROP_", "PG", "XDG_")
+_PERSONAL_PREFIXES = (*_SECRET_PREFIXES, "OUTCROP_", "PG", "XDG_", "COLUMNS", "LINES")
 # How much is tested, as `make fuzz`, `make coverage` and `make soak` say.
 _KEPT = frozenset(
     {
@@ -126,7 +131,10 @@ class IsolatedEnvironment:
 
 
 class NothingLeftRunning:
-    """Fails the run if a child process or a thread outlives it, and says which module began it."""
+    """Fails the run if a child process or a thread outlives it, and says which module began it.
+
+    A worker of pytest-xdist says so to the process that began it, which fails the run.
+    """
 
     def __init__(self) -> None:
         self._before = set(_running())
@@ -144,12 +152,18 @@ class NothingLeftRunning:
         deadline = time.monotonic() + LEAK_GRACE_S
         while (left := set(_running()) - self._before) and time.monotonic() < deadline:
             time.sleep(0.05)
-        self._left = sorted(f"{n} (first seen in {self._began_in.get(n, '?')})" for n in left)
+        self._left += sorted(f"{n} (first seen in {self._began_in.get(n, '?')})" for n in left)
+        if hasattr(session.config, "workeroutput"):
+            session.config.workeroutput[_LEFT_RUNNING] = self._left
         if self._left and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: WorkerController) -> None:
+        self._left += getattr(node, "workeroutput", {}).get(_LEFT_RUNNING, ())
+
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        _report(terminalreporter, "left running by the tests", self._left)
+        _report(terminalreporter, _LEFT_RUNNING, self._left)
 
 
 def _running() -> Iterator[str]:

@@ -48,11 +48,12 @@ def test_no_key_and_no_setting_of_the_developer_is_seen(tmp_path: Path) -> None:
         "ANTHROPIC_API_KEY": "secret",
         "OUTCROP_WAREHOUSE": "/precious",
         "PGHOST": "production",
+        "COLUMNS": "80",
         "HOME": "/home/someone",
     }
     isolated = guards.isolated_environment(shell, tmp_path)
     assert "secret" not in isolated.values()
-    assert not {"OUTCROP_WAREHOUSE", "PGHOST"} & set(isolated)
+    assert not {"OUTCROP_WAREHOUSE", "PGHOST", "COLUMNS"} & set(isolated)
     assert (isolated["PATH"], isolated["HOME"]) == ("/bin", str(tmp_path))
     assert isolated["AWS_EC2_METADATA_DISABLED"] == "true"
 
@@ -66,7 +67,7 @@ def test_the_models_of_the_developer_are_shared(tmp_path: Path) -> None:
     assert guards.isolated_environment({"OUTCROP_MODELS": "/m"}, tmp_path)["OUTCROP_MODELS"] == "/m"
 
 
-def _run(pytester: pytest.Pytester, plugin: str, test: str) -> pytest.RunResult:
+def _run(pytester: pytest.Pytester, plugin: str, test: str, *arguments: str) -> pytest.RunResult:
     repository = Path(guards.__file__).parent.parent
     pytester.makeconftest(
         f"import sys; sys.path.insert(0, {str(repository)!r})\n"
@@ -75,17 +76,20 @@ def _run(pytester: pytest.Pytester, plugin: str, test: str) -> pytest.RunResult:
         f"def pytest_configure(config): config.pluginmanager.register(guards.{plugin}())\n"
     )
     pytester.makepyfile(textwrap.dedent(test))
-    return pytester.runpytest_subprocess("-p", "no:randomly", "-p", "no:cacheprovider")
+    return pytester.runpytest_subprocess("-p", "no:randomly", "-p", "no:cacheprovider", *arguments)
 
 
-def test_a_process_left_running_fails_the_run(pytester: pytest.Pytester) -> None:
+@pytest.mark.parametrize("arguments", [(), ("--numprocesses", "1")])
+def test_a_process_left_running_fails_the_run(
+    pytester: pytest.Pytester, arguments: tuple[str, ...]
+) -> None:
     test = """
         import subprocess
         children = []
         def test_it():
             children.append(subprocess.Popen(["sleep", "2"]))
         """
-    result = _run(pytester, "NothingLeftRunning", test)
+    result = _run(pytester, "NothingLeftRunning", test, *arguments)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(["*left running*", "process 'sleep', pid *test_a_process*.py)"])
 
@@ -121,8 +125,11 @@ def test_a_run_that_ends_what_it_began_passes(pytester: pytest.Pytester) -> None
         "def test_it(): pass\nimport pytest\npytest.skip('x', allow_module_level=True)",
     ],
 )
-def test_a_skip_fails_the_run(pytester: pytest.Pytester, test: str) -> None:
+@pytest.mark.parametrize("arguments", [(), ("--numprocesses", "1")])
+def test_a_skip_fails_the_run(
+    pytester: pytest.Pytester, test: str, arguments: tuple[str, ...]
+) -> None:
     pytester.makepyfile(test_other="def test_other(): pass")
-    result = _run(pytester, "NothingSkipped", test)
+    result = _run(pytester, "NothingSkipped", test, *arguments)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(["*skipped, which is a failure*", "test_a_skip_fails*"])
