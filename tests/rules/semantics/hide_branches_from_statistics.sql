@@ -5,12 +5,15 @@ ltrim(NULLIF(t.s, 'x'), '') IN ('x', 'y');
 CASE WHEN t.s <> 'x' THEN t.s END LIKE 'x%';
 ltrim(CASE WHEN t.s <> 'x' THEN t.s END, '') LIKE 'x%';
 
--- A CASE over constants, on either side of a comparison.
+-- On either side of a comparison.
 CASE WHEN t.i = 2 THEN 'no' END = '';
 ltrim(CASE WHEN t.i = 2 THEN 'no' END, '') = '';
 
 t.s < CASE WHEN t.i = 2 THEN 'no' ELSE NULL END;
 t.s < ltrim(CASE WHEN t.i = 2 THEN 'no' ELSE NULL END, '');
+
+NULLIF(COALESCE('a', t.s), 'a') <> COALESCE(t.s, 'x');
+ltrim(NULLIF(COALESCE('a', t.s), 'a'), '') <> ltrim(COALESCE(t.s, 'x'), '');
 
 -- One that a derived table or a common table gives.
 SELECT q.x FROM (SELECT NULLIF(t.s, 'x') AS x FROM t) AS q WHERE q.x LIKE 'x%';
@@ -34,5 +37,5 @@ NULLIF(t.i, 1) IN (1, 2);
 CASE WHEN t.i = 2 THEN 7 END = 3;
 CASE WHEN t.i = 2 THEN 7 END = 3;
 
-CASE WHEN t.i = 2 THEN t.s END = 'x';
-CASE WHEN t.i = 2 THEN t.s END = 'x';
+t.s = 'x';
+t.s = 'x';
