@@ -203,8 +203,9 @@ class BedrockProvider:
         if code in bedrock_errors.EXPIRED_CODES:
             renewed = await self._renew_after(access)
             return None if renewed.keys == access.keys else renewed
-        if code in bedrock_errors.SIGNATURE_CODES and (date := refused.headers.get("date")):
-            skew_s = parsedate_to_datetime(date).timestamp() - self._wall_clock()
+        if code in bedrock_errors.SIGNATURE_CODES:
+            said_s = _time_said(refused.headers)
+            skew_s = clock_skew_s if said_s is None else said_s - self._wall_clock()
             if abs(skew_s - clock_skew_s) >= CLOCK_SKEW_MIN_S:
                 self._clock_skew_s = skew_s
                 return access
@@ -260,6 +261,14 @@ class BedrockProvider:
             if self._access is expired and expired.keys is not None:
                 self._access = await asyncio.to_thread(self._resolve)
             return self._access or expired
+
+
+def _time_said(headers: Mapping[str, str]) -> float | None:
+    """Return what time it is by the service's clock; None where it does not say so."""
+    try:
+        return parsedate_to_datetime(headers.get("date", "")).timestamp()
+    except ValueError:
+        return None
 
 
 def _is_renewal_due(access: Access) -> bool:

@@ -617,6 +617,14 @@ def test_a_signature_that_is_wrong_at_the_right_time_is_not_sent_again() -> None
     assert len(ask_at(SERVICE_TIME_S + 3_600, CLOCKS_APART, CLOCKS_APART)) == 2
 
 
+@pytest.mark.parametrize("date", ["soon", "", "Mon, 99 Nov 2026 15:00:00 GMT"])
+def test_a_service_that_does_not_say_the_time_is_not_asked_again(date: str) -> None:
+    refused = answer(
+        {"message": "no"}, 403, {"x-amzn-errortype": "InvalidSignatureException", "date": date}
+    )
+    assert len(ask_at(SERVICE_TIME_S + 3_600, refused)) == 1
+
+
 def access_key_of(received: Received) -> str:
     return received.headers["authorization"].split("Credential=")[1].split("/")[0]
 
