@@ -26,11 +26,11 @@ from yarl import URL
 from benchmarks.emulated import REGION, aws_keys, counts_by_model, emulator, put_quotas
 from benchmarks.report import Report, Target, milliseconds, ratio, seconds
 from benchmarks.workload import create_notes, create_numbers, open_session, open_warehouse, run
-from outcrop.config import SETTINGS
 from outcrop.errors import QueryCanceled
 from outcrop.providers.burndown import burndown_of
 from outcrop.providers.sigv4 import AwsKeys, Signer, make_target
 from outcrop.session import Session
+from outcrop.settings import SETTINGS
 
 NAME = "quota"
 

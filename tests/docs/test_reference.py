@@ -12,9 +12,9 @@ from types import ModuleType
 from outcrop import errors
 from outcrop.catalog.system_views import SYSTEM_VIEWS
 from outcrop.cli.main import build_parser
-from outcrop.config import SETTINGS
 from outcrop.inference.events import EVENTS
 from outcrop.providers.scripted_options import FAULTS
+from outcrop.settings import SETTINGS
 from outcrop.sql import statements
 from outcrop.sql.functions import FUNCTIONS
 from tests.docs import documents

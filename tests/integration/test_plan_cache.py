@@ -12,12 +12,13 @@ import pytest
 
 import outcrop.commands.context
 from outcrop.commands.plan_cache import PlanCache, PlanKey
-from outcrop.config import SETTINGS, parse_config
+from outcrop.config import parse_config
 from outcrop.errors import DatatypeMismatch, UndefinedColumn, UndefinedFunction, UndefinedRelation
 from outcrop.planner.bind import BoundQuery
 from outcrop.planner.plan import StagedPlan
 from outcrop.planner.plan_query import plan_query
 from outcrop.session import Session
+from outcrop.settings import SETTINGS
 from outcrop.sql.statements import Query
 from outcrop.warehouse import Warehouse
 

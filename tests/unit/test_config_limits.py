@@ -7,8 +7,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from outcrop.config import CONCURRENCY_MAX, LimitConfig, parse_config
+from outcrop.config import LimitConfig, parse_config
 from outcrop.errors import ConfigInvalid, StatedQuota
+from outcrop.settings import CONCURRENCY_MAX
 
 
 def limits(toml: str) -> Mapping[str, LimitConfig]:

@@ -10,7 +10,7 @@ from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 
 from outcrop.cli.highlighting import OWN_KEYWORDS
-from outcrop.config import SETTINGS
+from outcrop.settings import SETTINGS
 from outcrop.sql.functions import FUNCTIONS
 
 if TYPE_CHECKING:

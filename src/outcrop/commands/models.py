@@ -21,7 +21,6 @@ from outcrop.catalog.objects import (
     Volatility,
 )
 from outcrop.commands.context import CommandContext
-from outcrop.config import OnError
 from outcrop.datatypes import SUPER, VARCHAR, DataType, TypeKind
 from outcrop.errors import (
     DatatypeMismatch,
@@ -33,6 +32,7 @@ from outcrop.errors import (
 from outcrop.execution.result import Result
 from outcrop.planner.check_calls import argument_names
 from outcrop.providers.base import RequestType
+from outcrop.settings import OnError
 from outcrop.sql.fragments import parse_type_text
 from outcrop.sql.functions import find_function
 from outcrop.sql.statements import CreateExternalModel

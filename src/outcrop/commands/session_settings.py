@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from outcrop.config import SETTINGS, SettingValue, find_setting, parse_setting
+from outcrop.settings import SETTINGS, SettingValue, find_setting, parse_setting
 
 
 class SessionSettings:

@@ -8,7 +8,6 @@ from sqlglot import exp
 
 from outcrop.catalog.objects import ExternalModel
 from outcrop.commands.context import CommandContext
-from outcrop.config import SETTINGS, SettingValue, find_setting, show_setting
 from outcrop.datatypes import VARCHAR
 from outcrop.errors import Error, InvalidParameter
 from outcrop.execution.result import Result, ResultColumn, StoredRows
@@ -16,6 +15,7 @@ from outcrop.planner.bind import answer_type
 from outcrop.planner.check_calls import argument_names
 from outcrop.pricing.usd import format_usd
 from outcrop.providers.base import RequestType
+from outcrop.settings import SETTINGS, SettingValue, find_setting, show_setting
 from outcrop.sql.duckdb_dialect import render
 from outcrop.sql.statements import SetSetting, ShowModel, ShowSetting
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from outcrop.catalog.objects import ExternalModel
-from outcrop.config import SettingValue
 from outcrop.execution.compose_invocation import InvocationComposer
 from outcrop.execution.infer import Router
 from outcrop.inference.journal import Journal
@@ -14,6 +13,7 @@ from outcrop.inference.prices import Price
 from outcrop.inference.tokens import CHARS_PER_TOKEN
 from outcrop.planner.call_numbers import ModelStatistics
 from outcrop.providers.base import RequestType
+from outcrop.settings import SettingValue
 
 PriceOf = Callable[[str, str], Price | None]
 """Gives the price of a model by its provider's name and its id."""

@@ -14,7 +14,6 @@ from typing import TypeAlias
 import pyarrow as pa
 
 from outcrop.catalog.objects import Volatility
-from outcrop.config import OnError
 from outcrop.errors import Error, ProviderError, is_fatal_for_model
 from outcrop.execution.compose_invocation import Destination, InvocationComposer
 from outcrop.execution.fallbacks import Fallbacks
@@ -25,6 +24,7 @@ from outcrop.inference.invocation import Invocation
 from outcrop.inference.statement import Statement as StatementCalls
 from outcrop.planner.plan import StagedCall
 from outcrop.providers.base import RequestType
+from outcrop.settings import OnError
 
 _FAILURES_NAMED_MAX = 20
 

@@ -9,7 +9,6 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from outcrop.config import OnError, SettingValue
 from outcrop.engines.base import EngineColumn, EngineSession
 from outcrop.errors import QueryCanceled
 from outcrop.execution.closing_notice import closing_notice
@@ -27,6 +26,7 @@ from outcrop.inference.policy import CallPolicy
 from outcrop.inference.statement import RunningStatement
 from outcrop.inference.statement import Statement as StatementCalls
 from outcrop.planner.plan import StagedPlan
+from outcrop.settings import OnError, SettingValue
 
 if TYPE_CHECKING:
     import pyarrow as pa

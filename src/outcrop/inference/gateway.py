@@ -24,7 +24,7 @@ from random import Random
 from types import MappingProxyType
 from typing import TypeVar
 
-from outcrop.config import CONCURRENCY_MAX, BudgetConfig, LimitConfig
+from outcrop.config import BudgetConfig, LimitConfig
 from outcrop.errors import InternalError, QueryCanceled
 from outcrop.inference.breaker import Breaker, BreakerView
 from outcrop.inference.budget import SESSION_LIMIT, Budget, BudgetState
@@ -46,6 +46,7 @@ from outcrop.inference.window import AimdWindow, GradientWindow
 from outcrop.providers.base import Provider, immediate
 from outcrop.providers.burndown import burndown_of
 from outcrop.providers.prompt_caching import PromptCaching, find_prompt_caching
+from outcrop.settings import CONCURRENCY_MAX
 
 __all__ = ["CLOSE_GRACE_S", "CallPolicy", "Gateway", "Outcome", "Statement"]
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from outcrop.config import OnError
 from outcrop.errors import Rejected
 from outcrop.execution.closing_notice import closing_notice
 from outcrop.execution.question import Failures, RowFailure
 from outcrop.inference.meter import Summary
 from outcrop.inference.records import StatementOutcome
+from outcrop.settings import OnError
 
 SUMMARY = Summary(
     outcome=StatementOutcome.COMPLETED,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from outcrop.config import OnError
 from outcrop.errors import Rejected, Throttled
 from outcrop.execution.executor import rows_failed
 from outcrop.execution.question import Failures, RowFailure
+from outcrop.settings import OnError
 
 
 def _failures(*added: RowFailure) -> Failures:
