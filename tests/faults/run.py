@@ -14,7 +14,8 @@ from yarl import URL
 
 from outcrop.config import WarehouseConfig, parse_config
 from outcrop.providers.base import Provider
-from outcrop.providers.bedrock import BedrockProvider, Options
+from outcrop.providers.bedrock import BedrockProvider
+from outcrop.providers.bedrock_access import Options
 from outcrop.providers.transport import Transport
 from outcrop.warehouse import Warehouse
 from tests.faults.endpoints import Endpoint, Names, tls_context

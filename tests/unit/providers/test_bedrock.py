@@ -35,7 +35,8 @@ from outcrop.providers.base import (
     RequestType,
     TokenUsage,
 )
-from outcrop.providers.bedrock import RENEWAL_CHECK_S, BedrockProvider, Options, build
+from outcrop.providers.bedrock import RENEWAL_CHECK_S, BedrockProvider, build
+from outcrop.providers.bedrock_access import Options
 from outcrop.providers.sigv4 import AwsKeys
 from outcrop.providers.transport import Transport
 from tests.unit.providers.test_bedrock_signing import sign_with_botocore, unix_time
