@@ -9,10 +9,15 @@ from typing import TypeAlias
 
 from sqlglot import exp
 
-from outcrop.catalog.objects import ExternalModel, Volatility
-from outcrop.datatypes import TYPES, TypeKind
-from outcrop.planner.bind import answer_type
+from outcrop.catalog.objects import ExternalModel
 from outcrop.planner.blocks import Names, blocks
+from outcrop.planner.call_queries import (
+    argument_text,
+    column_of,
+    distinct_arguments,
+    join_answers,
+    stored_table,
+)
 from outcrop.planner.limited_filter import (
     LimitedFilter,
     chain_of,
@@ -34,7 +39,6 @@ from outcrop.planner.plan import BatchOrder, FilterInBatches, Infer, Materialize
 from outcrop.planner.predicates import CALL_NUMBER, PredicateChain, find_chain, name_of
 from outcrop.planner.rules.extract_calls import call_of, is_inference_block
 from outcrop.planner.split import Split
-from outcrop.providers.base import RequestType
 
 CallNames: TypeAlias = "dict[tuple[int, int], tuple[str, str]]"
 """The relations of a call's arguments and answers, by its number and how often it was made."""
@@ -134,7 +138,7 @@ class Stager:
         for cte in list(with_.expressions):
             relation = self.names.fresh("r")
             if with_.recursive:
-                body: exp.Query = exp.select("*").from_(_table(cte.alias), copy=False)
+                body: exp.Query = exp.select("*").from_(stored_table(cte.alias), copy=False)
                 body.set("with_", with_.copy())
             else:
                 body = self.stage(cte.this.copy())
@@ -211,7 +215,7 @@ class Stager:
         names = base.this.named_selects
         source, batch, filled, row = (self.names.fresh(prefix) for prefix in "rbrn")
         rows = exp.select(
-            *(exp.alias_(_column(name, alias), name, quoted=True) for name in names),
+            *(exp.alias_(column_of(name, alias), name, quoted=True) for name in names),
             exp.alias_(_row_number(limited.order), row, quoted=True),
         ).from_(
             exp.Subquery(this=self.stage(base.this.copy()), alias=base.args["alias"].copy()),
@@ -219,13 +223,13 @@ class Stager:
         )
         self.stages.append(Materialize(source, rows))
         taken = exp.select(*(exp.column(name, quoted=True) for name in names))
-        taken.from_(_table(batch), copy=False)
+        taken.from_(stored_table(batch), copy=False)
         base.set("this", taken.order_by(exp.column(row, quoted=True), copy=False))
         body = limited.block.copy()
-        result = exp.select().from_(_table(filled), copy=False)
+        result = exp.select().from_(stored_table(filled), copy=False)
         for projection in body.expressions:
             name = self.names.fresh("c")  # the block's own names may repeat
-            column = exp.alias_(_column(name, filled), projection.alias_or_name, quoted=True)
+            column = exp.alias_(column_of(name, filled), projection.alias_or_name, quoted=True)
             result.select(column, copy=False)
             projection.replace(exp.alias_(projection.unalias().copy(), name, quoted=True))
         for clause in ("limit", "offset"):
@@ -277,18 +281,18 @@ class Stager:
         row = self.names.fresh("n")
         stored: list[exp.Expr] = []
         source_alias = exp.TableAlias(this=exp.to_identifier(alias, quoted=True))
-        result = exp.select().from_(_table(relation, source_alias), copy=False)
+        result = exp.select().from_(stored_table(relation, source_alias), copy=False)
         calls: list[StagedCall] = []
         for projection in block.expressions:
             name = projection.alias_or_name
             if (found := call_of(projection)) is None:
                 stored.append(exp.alias_(projection.unalias().copy(), name, quoted=True))
-                result.select(exp.alias_(_column(name, alias), name, quoted=True), copy=False)
+                result.select(exp.alias_(column_of(name, alias), name, quoted=True), copy=False)
                 continue
             call, keys = self._call(relation, row, *found)
             calls.append(call)
             stored += [exp.alias_(key, key_name, quoted=True) for key_name, key in keys.items()]
-            _join_answers(result, alias, call, (row, *keys), name)
+            join_answers(result, alias, call, (row, *keys), name)
         order = self._orders.pop(id(block), ())
         stored.append(exp.alias_(_row_number(order), row, quoted=True))
         self._asked.add(relation)
@@ -301,7 +305,7 @@ class Stager:
             Materialize(relation, rows, follows),
             Infer(relation, row, tuple(calls)),
         ]
-        return result.order_by(_column(row, alias), copy=False)
+        return result.order_by(column_of(row, alias), copy=False)
 
     def _call(
         self, relation: str, row: str, call: ModelCall, guard: exp.Expr | None
@@ -310,12 +314,12 @@ class Stager:
         model = self.models[call.model_oid]
         keys: dict[str, exp.Expr] = {}
         for position, argument in enumerate(call.expressions):
-            key = _key(model, position, argument.copy())
+            key = argument_text(model, position, argument.copy())
             if guard is not None:
                 key = exp.Case(ifs=[exp.If(this=guard.copy(), true=key)])
             keys[self.names.fresh("k")] = key
         ids, answers = self._names_of(call)
-        distinct = _distinct(relation, row, tuple(keys), model.volatility)
+        distinct = distinct_arguments(relation, row, tuple(keys), model.volatility)
         return StagedCall(model, distinct, ids, answers), keys
 
     def _names_of(self, call: ModelCall) -> tuple[str, str]:
@@ -329,70 +333,6 @@ class Stager:
             return fresh
         self._made[number] += 1
         return self.call_names.setdefault((number, self._made[number]), fresh)
-
-
-def _key(model: ExternalModel, position: int, argument: exp.Expr) -> exp.Expr:
-    """Return an argument as text: a prompt as it is, a SUPER as JSON."""
-    is_super = position > 0 or model.request_type is RequestType.RAW
-    if is_super:
-        argument = exp.Anonymous(this="to_json", expressions=[argument])
-    return exp.cast(argument, exp.DataType.Type.TEXT, copy=False)
-
-
-def _distinct(
-    relation: str, row_name: str, keys: tuple[str, ...], volatility: Volatility
-) -> exp.Query:
-    """Return the query for the argument tuples to ask about, in the order of their first rows."""
-    columns = [exp.column(key, quoted=True) for key in keys]
-    row: exp.Expr = exp.column(row_name, quoted=True)
-    query = exp.Select()
-    if volatility is not Volatility.VOLATILE:
-        row = exp.Min(this=row)
-        query.group_by(*(column.copy() for column in columns), copy=False)
-    is_asked = exp.not_(exp.Is(this=columns[0].copy(), expression=exp.null()), copy=False)
-    return (
-        query.select(exp.alias_(row, "id", copy=False), *columns, copy=False)
-        .from_(_table(relation), copy=False)
-        .where(is_asked, copy=False)
-        .order_by(exp.column("id"), copy=False)
-    )
-
-
-def _join_answers(
-    select: exp.Select, alias: str, call: StagedCall, columns: tuple[str, ...], answer: str
-) -> None:
-    """Add the answers of a call to the rows that asked: NULL where there is none.
-
-    `columns` are those of the row's number and of its keys.
-    """
-    row, *keys = columns
-    if call.model.volatility is Volatility.VOLATILE:
-        matches: list[exp.Expr] = [
-            exp.EQ(this=_column(row, alias), expression=_column("id", call.ids))
-        ]
-    else:
-        matches = [
-            exp.NullSafeEQ(this=_column(key, alias), expression=_column(key, call.ids))
-            for key in keys
-        ]
-    select.select(exp.alias_(_answer_value(call), answer, quoted=True), copy=False)
-    answered = exp.EQ(this=_column("id", call.answers), expression=_column("id", call.ids))
-    for relation, condition in ((call.ids, exp.and_(*matches)), (call.answers, answered)):
-        select.append("joins", exp.Join(this=_table(relation), side="LEFT", on=condition))
-
-
-def _answer_value(call: StagedCall) -> exp.Expr:
-    """Return the stored text of an answer as a value of the type that the model returns."""
-    value: exp.Expr = _column("value", call.answers)
-    datatype = answer_type(call.model)
-    if datatype.kind is TypeKind.SUPER:
-        as_json = exp.cast(value, exp.DataType.Type.JSON)
-        return exp.cast(as_json, exp.DataType.Type.VARIANT)
-    if datatype.kind is TypeKind.DECIMAL:
-        return exp.cast(value, f"DECIMAL({datatype.precision},{datatype.scale})")
-    if not datatype.is_character:
-        return exp.cast(value, TYPES[datatype.kind].duckdb)
-    return value
 
 
 def _rename_readers(node: exp.Expr | None, name: str, relation: str) -> None:
@@ -432,12 +372,3 @@ def _row_number(order: tuple[exp.Ordered, ...] = ()) -> exp.Expr:
     if order:
         window.set("order", exp.Order(expressions=[key.copy() for key in order]))
     return window
-
-
-def _table(name: str, alias: exp.TableAlias | None = None) -> exp.Table:
-    """Return a temporary relation; `exp.to_table` would parse its name, which takes longer."""
-    return exp.Table(this=exp.to_identifier(name), alias=alias)
-
-
-def _column(name: str, table: str) -> exp.Column:
-    return exp.column(name, table=table, quoted=True)
