@@ -46,6 +46,12 @@ def is_null_of_nulls(value: exp.Expr, sources: Set[str] | None = None) -> bool:
             return sources is None or value.table in sources
         case ModelCall():
             return is_null_of_nulls(value.expressions[0], sources)
+        case exp.Coalesce():
+            return all(is_null_of_nulls(n, sources) for n in (value.this, *value.expressions))
+        case exp.Case():
+            results = [branch.args["true"] for branch in value.args["ifs"]]
+            results += [value.args["default"]] if value.args.get("default") else []
+            return all(is_null_of_nulls(n, sources) for n in results)
     is_strict = isinstance(value, _STRICT) or (
         isinstance(value, RedshiftFunction) and value.name in _STRICT_FUNCTIONS
     )

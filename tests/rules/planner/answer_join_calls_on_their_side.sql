@@ -97,7 +97,7 @@ AS u ON t.i < u.i AND u._y1 = 'x' AND u.b <> 'a';
 
 -- What a guard reads is handed up to it, also where nothing else reads it any more.
 SELECT t.i FROM t LEFT JOIN u ON f(u.b) = 'x' AND g('c') = 'y' AND t.i = 1 AND (f('d') = 'x' OR u.i = 1);
-SELECT t.i FROM t LEFT JOIN (SELECT u._y1, u._y2, u.i, CASE WHEN f(u.b) = 'x' AND NOT
-COALESCE(u.i = 1, FALSE) THEN f('d') END AS _y3 FROM (SELECT u._y1, u.b, u.i,
+SELECT t.i FROM t LEFT JOIN (SELECT u._y1, u._y2, u.i, CASE WHEN f(u.b) = 'x' AND g('c') = 'y'
+AND NOT COALESCE(u.i = 1, FALSE) THEN f('d') END AS _y3 FROM (SELECT u._y1, u.b, u.i,
 CASE WHEN f(u.b) = 'x' THEN g('c') END AS _y2 FROM (SELECT u.b, u.i, f(u.b) AS _y1 FROM u) AS u)
 AS u) AS u ON u._y1 = 'x' AND u._y2 = 'y' AND t.i = 1 AND (u._y3 = 'x' OR u.i = 1);

@@ -127,3 +127,7 @@ UNCHANGED;
 SELECT i FROM t WHERE i = 1 OR i IN (SELECT s.i FROM (SELECT i, f(b) AS y FROM u) AS s WHERE s.i > 1 AND g(s.y) = 'x');
 SELECT t.i FROM t WHERE t.i = 1 OR t.i IN (SELECT s.i FROM (SELECT u.i, f(u.b) AS y FROM u
 WHERE u.i > 1 AND g(f(u.b)) = 'x') AS s WHERE s.i > 1);
+
+-- Where WHERE holds for no row, no ON needs to be asked.
+SELECT t.i FROM u JOIN t ON t.i = u.i AND f(t.p) = 'x' RIGHT JOIN u AS w ON w.i = t.i WHERE 1 = 0 AND u.b > '';
+SELECT t.i FROM u JOIN t ON f(t.p) = 'x' AND t.i = u.i AND FALSE RIGHT JOIN u AS w ON w.i = t.i AND FALSE WHERE FALSE;

@@ -41,3 +41,7 @@ UNCHANGED;
 SELECT s.y FROM (SELECT i, p AS y FROM t UNION ALL SELECT i, b FROM u) AS s
 WHERE s.i IN (SELECT i FROM u);
 UNCHANGED;
+
+-- WHERE speaks of any relation that no join makes NULLs of, ON of those that it may drop.
+SELECT t.i FROM t RIGHT JOIN (SELECT i, f(p) AS y FROM t UNION SELECT i, b FROM u) AS s ON s.i = t.i WHERE s.i = 2;
+SELECT t.i FROM t RIGHT JOIN (SELECT t.i, f(t.p) AS y FROM t WHERE t.i = 2 UNION SELECT u.i, u.b FROM u WHERE u.i = 2) AS s ON s.i = t.i;

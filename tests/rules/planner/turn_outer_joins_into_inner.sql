@@ -48,3 +48,10 @@ UNCHANGED;
 
 SELECT t.i FROM t LEFT JOIN u ON u.b = f(t.p) WHERE NOT (t.i BETWEEN u.i AND 0);
 UNCHANGED;
+
+-- What is NULL whichever of its branches is taken.
+SELECT t.i FROM t LEFT JOIN u ON u.b = f(t.p) WHERE COALESCE(u.b, u.b) < 'é';
+SELECT t.i FROM t JOIN u ON u.b = f(t.p) WHERE COALESCE(u.b, u.b) < 'é';
+
+SELECT t.i FROM t LEFT JOIN u ON u.b = f(t.p) WHERE CASE WHEN t.i = 1 THEN u.b ELSE u.b || 'x' END < 'é';
+SELECT t.i FROM t JOIN u ON u.b = f(t.p) WHERE CASE WHEN t.i = 1 THEN u.b ELSE u.b || 'x' END < 'é';

@@ -108,7 +108,7 @@ class _Side:
             part
             for part in found
             if _is_of_rows(part)
-            and _tables(part) == {self.table}
+            and _tables(part) <= {self.table}
             and not any(call.is_volatile for call in part.find_all(ModelCall))
         ]
 

@@ -119,11 +119,17 @@ def _release(query: exp.Query, held: list[exp.Expr]) -> None:
 
 
 def _push_constants(block: exp.Select) -> None:
-    """Copy what WHERE or ON says of no row, such as 1 = 0, into the subqueries that it makes idle.
+    """Copy what WHERE or ON says of no row, such as 1 = 0, to what it makes idle.
 
-    Where WHERE does not hold, the block gives no rows; where ON does not, the join takes none of
-    the side that it does not keep. So the constant may go into any subquery there.
+    Where WHERE does not hold, the block gives no rows, whatever it joins; where ON does not, the
+    join takes none of the side that it does not keep. So the constant may go into any ON, and into
+    any subquery there.
     """
+    where = [part for part in conjuncts(block.args.get("where")) if _is_constant(part)]
+    for join in block.args.get("joins") or []:
+        if on := conjuncts(join.args.get("on")):
+            added = [part.copy() for part in where if part not in on]
+            join.set("on", exp.and_(*on, *added, copy=False))
     from_ = block.args.get("from_")
     before: list[exp.Expr] = [from_.this] if from_ is not None else []
     for join in block.args.get("joins") or []:

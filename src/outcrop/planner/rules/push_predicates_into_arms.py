@@ -17,7 +17,14 @@ from __future__ import annotations
 from sqlglot import exp
 from sqlglot.optimizer.pushdown_predicates import replace_aliases
 
-from outcrop.planner.blocks import blocks, conjuncts, is_plain, set_condition
+from outcrop.planner.blocks import (
+    blocks,
+    conjuncts,
+    is_null_extended,
+    is_plain,
+    set_condition,
+    sources,
+)
 from outcrop.planner.model_call import has_call
 from outcrop.planner.rules.push_predicates_down import push_predicates_down
 
@@ -34,12 +41,12 @@ def push_predicates_into_arms(query: exp.Query) -> exp.Query:
 
 def filtered_subqueries(block: exp.Select) -> list[tuple[exp.Expr, exp.Subquery]]:
     """Return the subqueries that a block reads, each with a condition on its rows."""
-    joins: list[exp.Join] = block.args.get("joins") or []
-    from_, where = block.args.get("from_"), block.args.get("where")
-    found: list[tuple[exp.Expr | None, exp.Expr]] = []
-    if from_ is not None and not any(join.side in ("RIGHT", "FULL") for join in joins):
-        found.append((where, from_.this))
-    found += [(join.args.get("on"), join.this) for join in joins if join.side in ("", "LEFT")]
+    where = block.args.get("where")
+    kept = [source for source in sources(block) if not is_null_extended(block, source)]
+    found = [(where, source) for source in kept]
+    for join in block.args.get("joins") or []:
+        filtered = {"": kept, "LEFT": [join.this]}.get(join.side, [])
+        found += [(join.args.get("on"), source) for source in filtered]
     return [
         (condition, source)
         for condition, source in found
