@@ -46,6 +46,8 @@ def is_null_of_nulls(value: exp.Expr, sources: Set[str] | None = None) -> bool:
             return sources is None or value.table in sources
         case ModelCall():
             return is_null_of_nulls(value.expressions[0], sources)
+        case exp.Nullif():
+            return is_null_of_nulls(value.this, sources)
         case exp.Coalesce():
             return all(is_null_of_nulls(n, sources) for n in (value.this, *value.expressions))
         case exp.Case():
@@ -73,6 +75,10 @@ def rejects_nulls(condition: exp.Expr, sources: Set[str], *, wanted: bool = True
             return any(sides) if needs_both else all(sides)
         case exp.Is(expression=exp.Null()):
             return not wanted and is_null_of_nulls(node.this, sources)
+        case exp.In() if node.expressions and all(
+            is_null_of_nulls(item, sources) for item in node.expressions
+        ):
+            return True
     return any(is_null_of_nulls(operand, sources) for operand in required(node, wanted=wanted))
 
 

@@ -55,3 +55,13 @@ SELECT t.i FROM t JOIN u ON u.b = f(t.p) WHERE COALESCE(u.b, u.b) < 'é';
 
 SELECT t.i FROM t LEFT JOIN u ON u.b = f(t.p) WHERE CASE WHEN t.i = 1 THEN u.b ELSE u.b || 'x' END < 'é';
 SELECT t.i FROM t JOIN u ON u.b = f(t.p) WHERE CASE WHEN t.i = 1 THEN u.b ELSE u.b || 'x' END < 'é';
+
+SELECT t.i FROM t LEFT JOIN u ON u.b = f(t.p) WHERE NULLIF(u.b, 'x') LIKE 'a%';
+SELECT t.i FROM t JOIN u ON u.b = f(t.p) WHERE NULLIF(u.b, 'x') LIKE 'a%';
+
+-- A list of NULLs holds nothing that is equal.
+SELECT t.i FROM t LEFT JOIN u ON u.b = f(t.p) WHERE NOT t.q IN (u.b, upper(u.b));
+SELECT t.i FROM t JOIN u ON u.b = f(t.p) WHERE NOT t.q IN (u.b, upper(u.b));
+
+SELECT t.i FROM t LEFT JOIN u ON u.b = f(t.p) WHERE t.q IN (u.b, 'x');
+UNCHANGED;
