@@ -6,6 +6,7 @@ docs/ all read it.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -27,126 +28,133 @@ class OnError(StrEnum):
     NULL = "null"
 
 
-def _parse_bool(text: str) -> bool:
+PRIORITIES = ("low", "normal", "high")
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """The values of a setting, in words, and what their text stands for.
+
+    `parse` raises ValueError for a text that is none of them.
+    """
+
+    words: str
+    parse: Callable[[str], SettingValue]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting: its name, default, domain and meaning (shown in the docs)."""
+
+    name: str
+    default: SettingValue
+    domain: Domain
+    meaning: str
+
+
+def _parse_switch(text: str) -> bool:
     folded = text.strip().lower()
     if folded in ("on", "true", "yes", "1", "t", "y"):
         return True
     if folded in ("off", "false", "no", "0", "f", "n"):
         return False
-    raise ValueError("takes on or off")
+    raise ValueError
 
 
-PRIORITIES = ("low", "normal", "high")
-
-
-def _one_of(*choices: str) -> Callable[[str], str]:
-    """Return what parses one of some words, in any case."""
-    *others, last = map(repr, choices)
+def _one_of(*choices: str) -> Domain:
+    """Return the domain of some words, in any case."""
 
     def parse(text: str) -> str:
         folded = text.strip().lower()
         if folded not in choices:
-            raise ValueError(f"takes {', '.join(others)} or {last}")
+            raise ValueError
         return folded
 
-    return parse
+    *others, last = map(repr, choices)
+    return Domain(f"{', '.join(others)} or {last}", parse)
 
 
-def _parse_limit(text: str) -> int | None:
-    if text.strip().lower() in ("none", "off", ""):
-        return None
-    number = int(text)
-    if number < 0:
-        raise ValueError("takes a whole number from 0, or none")
-    return number
+def _whole_number(words: str, least: int, most: float = math.inf) -> Domain:
+    """Return the domain of the whole numbers from `least` to `most`."""
+
+    def parse(text: str) -> int:
+        number = int(text)
+        if not least <= number <= most:
+            raise ValueError
+        return number
+
+    return Domain(words, parse)
 
 
-def _parse_concurrency(text: str) -> int:
-    number = int(text)
-    if not 1 <= number <= CONCURRENCY_MAX:
-        raise ValueError(f"takes a whole number from 1 to {CONCURRENCY_MAX}")
-    return number
-
-
-def _parse_positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError("takes a whole number from 1")
-    return number
-
-
-def _parse_usd(text: str) -> float | None:
-    if text.strip().lower() in ("none", "off", ""):
-        return None
+def _parse_usd(text: str) -> float:
     amount = float(text)
-    if not 0 <= amount < float("inf"):
-        raise ValueError("takes an amount of US dollars from 0, or none")
+    if not 0 <= amount < math.inf:
+        raise ValueError
     return amount
+
+
+def _or_none(domain: Domain) -> Domain:
+    """Return a domain with `none` in it, which is no limit."""
+
+    def parse(text: str) -> SettingValue:
+        return None if text.strip().lower() in ("none", "off", "") else domain.parse(text)
+
+    return Domain(f"{domain.words}, or none", parse)
 
 
 _UNITS_MS = {"": 1, "ms": 1, "s": 1_000, "min": 60_000, "h": 3_600_000}
 
 
-def _parse_milliseconds(text: str) -> int:
+def _parse_duration(text: str) -> int:
     match = re.fullmatch(r"\s*(\d+)\s*(ms|s|min|h)?\s*", text)
     if match is None:
-        raise ValueError("takes milliseconds, or a number with ms, s, min or h")
+        raise ValueError
     return int(match[1]) * _UNITS_MS[match[2] or ""]
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One setting: its name, default, parser and meaning (shown in the docs).
-
-    `parse` takes the text of a value and raises ValueError with the domain (`takes on or off`).
-    """
-
-    name: str
-    default: SettingValue
-    parse: Callable[[str], SettingValue]
-    meaning: str
-    choices: tuple[str, ...] = ()
+_SWITCH = Domain("on or off", _parse_switch)
+_TEXT = Domain("a text", str.strip)
+_DURATION = Domain("milliseconds, or a number with ms, s, min or h", _parse_duration)
+_COST_LIMIT = _or_none(Domain("an amount of US dollars from 0", _parse_usd))
 
 
 _ALL_SETTINGS = (
     Setting(
         "outcrop.on_error",
         OnError.FAIL.value,
-        _one_of("fail", "null"),
+        _one_of(*(each.value for each in OnError)),
         "What becomes of a row whose call failed: `fail` finishes and journals every other row, "
         "then fails the statement; `null` gives NULL and counts it in the closing notice.",
-        ("fail", "null"),
     ),
     Setting(
         "outcrop.reuse_answers",
         True,
-        _parse_bool,
+        _SWITCH,
         "Whether an answer in the journal is used again instead of paying for it again.",
-        ("on", "off"),
     ),
     Setting(
         "outcrop.max_cost_usd",
         None,
-        _parse_usd,
+        _COST_LIMIT,
         "The most that one statement may spend, in US dollars; `none` for no limit.",
     ),
     Setting(
         "outcrop.session_max_cost_usd",
         None,
-        _parse_usd,
+        _COST_LIMIT,
         "The most that all statements of the session may spend together, in US dollars, what they "
         "spent before included; `none` for no limit.",
     ),
     Setting(
         "outcrop.max_calls",
         None,
-        _parse_limit,
+        _or_none(_whole_number("a whole number from 0", 0)),
         "The most calls that one statement may send; reused answers do not count.",
     ),
     Setting(
         "outcrop.max_concurrency",
         64,
-        _parse_concurrency,
+        _whole_number(f"a whole number from 1 to {CONCURRENCY_MAX}", 1, CONCURRENCY_MAX),
         "The most calls that one statement may have in flight at once.",
     ),
     Setting(
@@ -154,25 +162,24 @@ _ALL_SETTINGS = (
         "normal",
         _one_of(*PRIORITIES),
         "The statement's share of a model that several statements ask at the same time.",
-        PRIORITIES,
     ),
     Setting(
         "outcrop.max_tokens_default",
         512,
-        _parse_positive,
+        _whole_number("a whole number from 1", 1),
         "The most tokens that an answer may have where neither the model nor the call sets a "
         "limit; less is reserved where answers turn out to be shorter.",
     ),
     Setting(
         "outcrop.request_timeout",
         120_000,
-        _parse_milliseconds,
+        _DURATION,
         "How long one request may take, in milliseconds (or with a unit: `90s`).",
     ),
     Setting(
         "outcrop.retry_timeout",
         600_000,
-        _parse_milliseconds,
+        _DURATION,
         "How long a throttled or failing call is tried again, in milliseconds.",
     ),
     Setting(
@@ -181,40 +188,37 @@ _ALL_SETTINGS = (
         _one_of("auto", "off"),
         "Whether prompts that begin alike are sent so that the provider's prompt cache serves "
         "their start, where its model has one.",
-        ("auto", "off"),
     ),
     Setting(
         "enable_case_sensitive_identifier",
         False,
-        _parse_bool,
+        _SWITCH,
         "Whether quoted identifiers keep their case; otherwise every identifier folds to lower.",
-        ("on", "off"),
     ),
     Setting(
         "enable_case_sensitive_super_attribute",
         True,
-        _parse_bool,
+        _SWITCH,
         "Whether `resp.usage.inputTokens` keeps its case. Redshift's default is off, which makes "
         "that path NULL; Outcrop's is on.",
-        ("on", "off"),
     ),
     Setting(
         "search_path",
         "public",
-        str.strip,
+        _TEXT,
         "The schemas, separated by commas, in which an unqualified name is looked up.",
     ),
     Setting(
         "statement_timeout",
         0,
-        _parse_milliseconds,
+        _DURATION,
         "How long a statement may run, in milliseconds; 0 for no limit.",
     ),
-    Setting("query_group", "", str.strip, "A label that `sys_llm_detail` keeps with a statement."),
+    Setting("query_group", "", _TEXT, "A label that `sys_llm_detail` keeps with a statement."),
     Setting(
         "timezone",
         "UTC",
-        str.strip,
+        _TEXT,
         "The time zone in which TIMESTAMPTZ values are shown and read.",
     ),
 )
@@ -240,11 +244,11 @@ def parse_setting(name: str, text: str) -> SettingValue:
     """
     setting = find_setting(name)
     try:
-        return setting.parse(text)
+        return setting.domain.parse(text)
     except ValueError as error:
-        reason = str(error) if "takes" in str(error) else "takes a number"
         raise InvalidParameter(
-            f"invalid value for {setting.name}: {text!r}", hint=(f"{setting.name} {reason}.")
+            f"invalid value for {setting.name}: {text!r}",
+            hint=f"{setting.name} takes {setting.domain.words}.",
         ) from error
 
 
@@ -256,6 +260,6 @@ def show_setting(value: SettingValue) -> str:
         case bool():
             return "on" if value else "off"
         case float():
-            return f"{value:g}"
+            return repr(value).removesuffix(".0")
         case _:
             return str(value)
