@@ -5,11 +5,13 @@ run, which is what the budget and the journal need to know:
 
     could not connect (refused, no such host, TLS)   Unreachable             not paid
     could not connect in time                        Unreachable             not paid
+    not all of it sent in time                       TimedOut                not paid
     no complete answer in time                       TimedOut                possibly paid
     closed or reset before all of it was sent        Unavailable             not paid
     closed or reset before an answer began           Unavailable             possibly paid
     closed or reset within an answer                 Unavailable             possibly paid
     an answer that is no HTTP, or no JSON            Unavailable             possibly paid
+    an answer that is too large                      Rejected                possibly paid
     a redirect                                       Rejected                not paid
 
 Proxies come from the environment (HTTPS_PROXY, NO_PROXY), read once; a loopback address is never
