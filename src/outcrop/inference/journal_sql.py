@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import chain
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from outcrop.inference.records import (
     CallDetail,
@@ -62,8 +62,7 @@ INTO_CALL = Into(
 _ROWS_AT_ONCE_MAX = 256
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
+class Rows(NamedTuple):
     """Rows of a table: their first columns are the same for all, the others differ."""
 
     shared: Row

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
+from typing import NamedTuple
 
 from outcrop.errors import BudgetExceeded, ProviderError, Throttled, TransientProviderError
 from outcrop.inference.breaker import PROBE_PAUSE_S, Admission, Breaker, BreakerState, SentRow
@@ -92,8 +93,7 @@ class Tally:
         return Sent(completion, (self.usage,), (self.cost_usd,), self)
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(NamedTuple):
     """What became of invocations that were sent together, or of one; `completions` if they came.
 
     `usages` and `costs_usd` are those of each; `tally` is what each of them took, but that its
