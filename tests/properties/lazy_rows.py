@@ -309,6 +309,16 @@ def is_null_of_nulls(node: exp.Expr, sources: Set[str]) -> bool:
     """Tell whether it is plain that a value is NULL where all columns of some sources are."""
     if isinstance(node, exp.Column):
         return node.table.lower() in sources
+    match node:
+        case exp.Case():
+            results = [branch.args["true"] for branch in node.args["ifs"]]
+            results += [node.args["default"]] if node.args.get("default") is not None else []
+            return all(is_null_of_nulls(result, sources) for result in results)
+        case exp.Coalesce():
+            parts = (node.this, *node.expressions)
+            return all(is_null_of_nulls(part, sources) for part in parts)
+        case exp.Nullif() | exp.Between() | exp.In():
+            return node.args.get("query") is None and is_null_of_nulls(node.this, sources)
     is_strict = isinstance(node, exp.Paren | exp.Cast | exp.Anonymous) or type(node) in _STRICT
     return is_strict and any(is_null_of_nulls(n, sources) for n in node.iter_expressions())
 

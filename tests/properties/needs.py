@@ -8,11 +8,12 @@ LEAST asks about a value or a row when something above wants it: a column of a d
 it is read, a subquery when its condition comes to it, rows under a LIMIT until there are enough.
 MOST answers block by block: what a derived table's rows and the columns that are read of them
 need is asked before the block above sees them, a subquery is answered before its block, each of
-several model predicates sees every row (any may come first, and for some rows another), and a
-LIMIT above a model predicate cuts when all is answered. Predicates on a derived table go into it
-in both, as far as its groups, its DISTINCT and its set operations let them; in MOST through several
-blocks, where they stand beside the model predicates of the lowest. An outer join whose added rows
-are dropped again is an inner one.
+several model predicates sees every row (any may come first, and for some rows another; what IN
+compares of a subquery's rows is one of its predicates, and what a join compares of a derived
+table's is one of that), and a LIMIT above a model predicate cuts when all is answered. Predicates
+on a derived table go into it in both, as far as its groups, its DISTINCT and its set operations let
+them; in MOST through several blocks, where they stand beside the model predicates of the lowest. An
+outer join whose added rows are dropped again is an inner one.
 """
 
 from __future__ import annotations
@@ -292,10 +293,7 @@ class Evaluation:
                     continue
                 if inner.find_ancestor(exp.Select) is not block:
                     continue
-                relation = self._subquery(inner, Row({}), is_existence=is_existence(query))
-                for row, values in zip(relation.rows, relation.values, strict=True):
-                    if row.exists() and not is_existence(query):
-                        values[0].get()
+                self._answer(inner, inner, Row({}))
 
     def _answer_correlated_subqueries(self, block: exp.Select, rows: Iterable[Row]) -> None:
         """Answer what subqueries ask for each row, before the model predicates of the block.
@@ -322,8 +320,9 @@ class Evaluation:
     def _answer(self, query: exp.Expr, asked: exp.Expr, row: Row) -> None:
         """Answer what a subquery asks for a row, in the form `asked`."""
         relation = self._subquery(asked, row, is_existence=is_existence(query))
+        is_compared = isinstance(query.find_ancestor(exp.In, exp.Select), exp.In)
         for found, values in zip(relation.rows, relation.values, strict=True):
-            if found.exists() and not is_existence(query):
+            if (found.exists() or is_compared) and not is_existence(query):
                 values[0].get()
 
     def _reached(self, part: exp.Expr, row: Row) -> list[exp.Expr]:
@@ -403,6 +402,8 @@ class Evaluation:
         filters = [self._filter(part, alias) for part in about]
         filters += above.get(alias, ()) if is_filtered else ()
         relation = self._settled(self._named_relation(source, used, outer, filters), used)
+        if self._asking.is_eager:
+            self._answer_joined_columns(block, alias, relation)
         asked = {(alias, name): name in relation.asked for name in relation.names}
         rows = [
             Row(
@@ -416,6 +417,15 @@ class Evaluation:
         cheap = [part for part in about if not self._needs_model(part)]
         rows = [r for r in rows if all(self._expressions.is_true(part, r) for part in cheap)]
         return _Joined(rows, asked)
+
+    def _answer_joined_columns(self, block: exp.Select, alias: str, relation: Relation) -> None:
+        """Answer what inner joins compare, also for rows that a derived table may drop."""
+        joined = [join.args.get("on") for join in block.args.get("joins") or [] if not join.side]
+        columns = (column for on in joined if on is not None for column in on.find_all(exp.Column))
+        compared = {c.name.lower() for c in columns if c.table.lower() == alias}
+        for number, name in enumerate(relation.names):
+            for values in relation.values if name in compared else ():
+                values[number].get()
 
     def _filter(self, part: exp.Expr, alias: str) -> Filter:
         columns = frozenset(column.name.lower() for column in part.find_all(exp.Column))

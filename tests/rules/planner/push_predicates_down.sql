@@ -131,3 +131,7 @@ WHERE u.i > 1 AND g(f(u.b)) = 'x') AS s WHERE s.i > 1);
 -- Where WHERE holds for no row, no ON needs to be asked.
 SELECT t.i FROM u JOIN t ON t.i = u.i AND f(t.p) = 'x' RIGHT JOIN u AS w ON w.i = t.i WHERE 1 = 0 AND u.b > '';
 SELECT t.i FROM u JOIN t ON f(t.p) = 'x' AND t.i = u.i AND FALSE RIGHT JOIN u AS w ON w.i = t.i AND FALSE WHERE FALSE;
+
+-- What asks no model goes before a predicate on an answer.
+SELECT s.i FROM (SELECT i, f(p) AS y FROM t) AS s WHERE s.y = 'x' AND EXISTS (SELECT 1 FROM u WHERE u.i = s.i);
+SELECT s.i FROM (SELECT t.i, f(t.p) AS y FROM t WHERE EXISTS (SELECT 1 FROM u WHERE t.i = u.i) AND f(t.p) = 'x') AS s;

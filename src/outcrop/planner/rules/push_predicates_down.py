@@ -168,9 +168,10 @@ def _push_predicates_with_subqueries(block: exp.Select, names: Names) -> None:
     What they ask models themselves depends on no row of it, and is asked in any case.
     """
     inner, conditions = _only_source(block), conjuncts(block.args.get("where"))
-    if inner is None or not any(
-        has_call_in_scope(part) for part in (*conditions, *conjuncts(inner.args.get("where")))
-    ):
+    if inner is None:
+        return
+    beside = (*conditions, *conjuncts(inner.args.get("where")))
+    if not any(has_call_in_scope(part) or reads_answer(part) for part in beside):
         return
     alias: str = block.args["from_"].this.alias
     for part in conditions:
