@@ -10,7 +10,7 @@ Each seed is a world of models, users, budgets and mishaps (`world.py`), in virt
 * quotas are ridden, not hit: few requests are throttled, and nobody waits much beyond their turn;
 * everything ends: in virtual time a hang is a moment at which all wait, and nothing will come.
 
-`make soak CALLS=1000000 SEED=1` simulates more of them. A seed that ever failed stays in `FAILED`.
+`make soak CALLS=5000000 SEED=1000` simulates more. A seed that ever failed stays in `FAILED`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import pytest
 
 from tests.simulation.world import World
 
-CALLS = int(os.environ.get("OUTCROP_SOAK_CALLS", "150000"))
+CALLS = int(os.environ.get("OUTCROP_SOAK_CALLS", "1000000"))
 SEED = int(os.environ.get("OUTCROP_SOAK_SEED", "1"))
 PROCESSES = 2
 CALLS_OF_SMALL = 500
