@@ -110,6 +110,10 @@ SHAPES = (
         "SELECT y, rank() OVER (ORDER BY y) FROM (SELECT DISTINCT f(p) AS y FROM t) AS s LIMIT 0",
     ),
     Shape(
+        "LIMIT over a subquery in the select list",
+        "SELECT i, (SELECT listagg(f(u.b), '') FROM u WHERE u.i = t.i) AS y FROM t ORDER BY i LIMIT 1",
+    ),
+    Shape(
         "call over a join, LIMIT",
         "SELECT t.i, f(u.b) FROM t JOIN u ON t.i = u.i ORDER BY t.i, u.b LIMIT 1",
     ),

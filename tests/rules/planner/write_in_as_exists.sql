@@ -46,3 +46,6 @@ UNCHANGED;
 SELECT u.i FROM u JOIN t ON t.i = u.i WHERE u.i = 7 OR u.i IN (SELECT u.i FROM u WHERE u.b = t.p AND f(u.b) = 'x');
 UNCHANGED;
 
+
+SELECT rank() OVER (ORDER BY i) IN (SELECT u.i FROM u WHERE u.b = t.p AND f(u.b) = 'x') AS y FROM t;
+UNCHANGED;

@@ -34,6 +34,7 @@ from outcrop.planner.rules.lower_calls_below_windows import lower_calls_below_wi
 from outcrop.planner.rules.move_join_calls_to_where import move_join_calls_to_where
 from outcrop.planner.rules.prune_unused_projections import prune_unused_projections
 from outcrop.planner.rules.push_limit_below_calls import push_limit_below_calls
+from outcrop.planner.rules.push_limit_below_subqueries import push_limit_below_subqueries
 from outcrop.planner.rules.push_predicates_below_groups import push_predicates_below_groups
 from outcrop.planner.rules.push_predicates_down import push_predicates_down
 from outcrop.planner.rules.push_predicates_into_arms import push_predicates_into_arms
@@ -54,6 +55,7 @@ QUERY_RULES = (
     push_predicates_down,
     push_predicates_into_arms,
     turn_outer_joins_into_inner,
+    push_limit_below_subqueries,
     cut_unions_in_a_block,
     compute_group_keys_first,
     empty_lists_of_exists,

@@ -15,6 +15,8 @@ Does not fire where WHERE holds a call, nor above DISTINCT, groups or windows.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlglot import exp
 
 from outcrop.planner.blocks import SOURCE_CLAUSES, Names, has_own_call, is_plain
@@ -25,13 +27,19 @@ from outcrop.planner.split import Split
 
 def push_limit_below_calls(block: exp.Select, names: Names) -> None:
     """Split `block` if its LIMIT can go first."""
-    order, where = block.args.get("order"), block.args.get("where")
+    where = block.args.get("where")
     is_cut = block.args.get("limit") or block.args.get("offset")
     if not is_cut or not is_plain(block) or not has_own_call(block):
         return
     needed = _needed_by_order(block)
     if has_call_in_scope(where) or all(call in needed for call in _calls(block.expressions)):
         return
+    cut_first(block, needed, names)
+
+
+def cut_first(block: exp.Select, needed: Sequence[exp.Expr], names: Names) -> None:
+    """Split `block` into one that sorts, cuts and computes what is `needed`, and one above it."""
+    order = block.args.get("order")
     split = Split(block, names)
     split.lower(*SOURCE_CLAUSES, "where", "limit", "offset")
     split.lower_expressions(needed, "v")

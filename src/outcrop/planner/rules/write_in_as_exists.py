@@ -10,7 +10,7 @@ After:  SELECT t.i FROM t WHERE t.i = 7
 Where unknown is not as good as false, which it is in WHERE and WHEN, a second EXISTS tells whether
 a NULL is compared: `CASE WHEN EXISTS (... AND u.i = t.i) THEN TRUE WHEN EXISTS (... AND (u.i IS
 NULL OR t.i IS NULL)) THEN NULL ELSE FALSE END`. Does not fire on groups and LIMIT, random numbers
-and VOLATILE models, nor where a name would mean something else within.
+and VOLATILE models, on a window, nor where a name would mean something else within.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def _is_rewritable(in_: exp.In, block: exp.Select) -> bool:
     is_same_twice = not has_random(in_) and not any(
         c.is_volatile for c in inner.find_all(ModelCall)
     )
-    is_single = in_.this.find(exp.Query, exp.Tuple) is None
+    is_single = in_.this.find(exp.Query, exp.Tuple, exp.Window) is None
     return is_correlated and is_same_within and is_plain and is_same_twice and is_single
 
 
