@@ -13,7 +13,17 @@ t.s < CASE WHEN t.i = 2 THEN 'no' ELSE NULL END;
 t.s < ltrim(CASE WHEN t.i = 2 THEN 'no' ELSE NULL END, '');
 
 NULLIF(COALESCE('a', t.s), 'a') <> COALESCE(t.s, 'x');
-ltrim(NULLIF(COALESCE('a', t.s), 'a'), '') <> ltrim(COALESCE(t.s, 'x'), '');
+ltrim(NULLIF(ltrim(COALESCE('a', t.s), ''), 'a'), '') <> ltrim(COALESCE(t.s, 'x'), '');
+
+-- NULLIF compares as well, and so does BETWEEN with its bounds, and IN with its list.
+NULLIF('a', CASE WHEN t.s = 'no' THEN 'é' END);
+NULLIF('a', ltrim(CASE WHEN t.s = 'no' THEN 'é' END, ''));
+
+t.s BETWEEN COALESCE(t.s, 'a') AND 'b';
+t.s BETWEEN ltrim(COALESCE(t.s, 'a'), '') AND 'b';
+
+t.s IN ('a', NULLIF(t.s, 'b'));
+t.s IN ('a', ltrim(NULLIF(t.s, 'b'), ''));
 
 -- One that a derived table or a common table gives.
 SELECT q.x FROM (SELECT NULLIF(t.s, 'x') AS x FROM t) AS q WHERE q.x LIKE 'x%';

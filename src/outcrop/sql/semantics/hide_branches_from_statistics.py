@@ -7,16 +7,10 @@ from sqlglot import exp
 from outcrop.sql.origins import origins
 from outcrop.sql.semantics.tree import TEXT_TYPES, engine, is_type
 
-_COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE)
 COMPARED = (
-    *_COMPARISONS,
-    exp.Like,
-    exp.ILike,
-    exp.SimilarTo,
-    exp.RegexpLike,
-    exp.RegexpILike,
-    exp.In,
-)
+    exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between, exp.In, exp.Nullif,
+    exp.Like, exp.ILike, exp.SimilarTo, exp.RegexpLike, exp.RegexpILike,
+)  # fmt: skip
 
 _BRANCHES = (exp.Case, exp.If, exp.Nullif, exp.Coalesce)
 
@@ -32,10 +26,9 @@ def hide_branches_from_statistics(node: exp.Expr) -> exp.Expr:
     """
     if not isinstance(node, COMPARED) or node.args.get("query"):
         return node
-    for key in ("this", "expression") if isinstance(node, _COMPARISONS) else ("this",):
-        text = node.args[key]
-        if is_type(text, *TEXT_TYPES) and _has_branch(text):
-            node.set(key, engine("ltrim($1, '')", text, returns="varchar"))
+    for operand in list(node.iter_expressions()):
+        if is_type(operand, *TEXT_TYPES) and _has_branch(operand):
+            operand.replace(engine("ltrim($1, '')", operand.copy(), returns="varchar"))
     return node
 
 
