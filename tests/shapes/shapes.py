@@ -111,7 +111,7 @@ SHAPES = (
     ),
     Shape(
         "LIMIT over a subquery in the select list",
-        "SELECT i, (SELECT listagg(f(b)) FROM u WHERE u.i = t.i) AS y FROM t ORDER BY i LIMIT 1",
+        "SELECT i, (SELECT sum(length(f(b))) FROM u WHERE u.i = t.i) FROM t ORDER BY i LIMIT 1",
     ),
     Shape(
         "call over a join, LIMIT",
