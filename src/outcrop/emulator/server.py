@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -53,6 +54,8 @@ BODY_BYTES_MAX = 34_000_000
 BACKLOG = 1_024
 # How long requests in flight have to end when the emulator stops.
 SHUTDOWN_S = 1.0
+# How many turns of the event loop a connection takes from being accepted to being known.
+ACCEPT_TURNS = 5
 STARTUP_S = 30.0
 INVALID_MODEL_ID = "(invalid)"
 
@@ -83,6 +86,7 @@ class Emulator:
         self._delivery = Delivery(self._stopping, config.drip_s, config.hang_s)
         self._request_numbers = itertools.count(1)
         self._runner: web.ServerRunner | None = None
+        self._socket: socket.socket | None = None
 
     def set_quotas(self, amounts: Mapping[str, float]) -> None:
         """Keep these quotas from now on, and no others; raises InvalidParameter."""
@@ -100,13 +104,14 @@ class Emulator:
         server = web.Server(self._respond, request_factory=_make_request, access_log=None)
         self._runner = web.ServerRunner(server, shutdown_timeout=SHUTDOWN_S)
         await self._runner.setup()
+        host = self.config.host
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
-            site = web.TCPSite(
-                self._runner,
-                self.config.host,
-                self.config.port,
-                ssl_context=self.config.tls,
-                backlog=BACKLOG,
+            self._socket = socket.create_server(
+                (host, self.config.port), family=family, backlog=BACKLOG
+            )
+            site = web.SockSite(
+                self._runner, self._socket, ssl_context=self.config.tls, backlog=BACKLOG
             )
             await site.start()
         except OSError:
@@ -124,6 +129,11 @@ class Emulator:
         traceback: TracebackType | None,
     ) -> None:
         self._stopping.set()
+        if self._socket is not None:
+            # What is accepted while asyncio's server is closed is never closed itself.
+            asyncio.get_running_loop().remove_reader(self._socket)
+            for _ in range(ACCEPT_TURNS):
+                await asyncio.sleep(0)
         if self._runner is not None:
             await self._runner.cleanup()
         await self._backend.close()
