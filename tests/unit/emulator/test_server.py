@@ -81,7 +81,7 @@ def test_a_port_that_is_taken_is_an_error() -> None:
         taken.listen()
         emulator = RunningEmulator(EmulatorConfig(port=taken.getsockname()[1]))
         before = threading.active_count()
-        with pytest.raises(OSError, match="address already in use"), emulator:
+        with pytest.raises(OSError, match="Address already in use"), emulator:
             pass
         assert threading.active_count() == before
 
