@@ -126,7 +126,7 @@ UNCHANGED;
 -- A subquery beside OR is seen to alone.
 SELECT i FROM t WHERE i = 1 OR i IN (SELECT s.i FROM (SELECT i, f(b) AS y FROM u) AS s WHERE s.i > 1 AND g(s.y) = 'x');
 SELECT t.i FROM t WHERE t.i = 1 OR t.i IN (SELECT s.i FROM (SELECT u.i, f(u.b) AS y FROM u
-WHERE u.i > 1 AND g(f(u.b)) = 'x') AS s WHERE s.i > 1);
+WHERE u.i > 1 AND g(f(u.b)) = 'x') AS s);
 
 -- Where WHERE holds for no row, no ON needs to be asked.
 SELECT t.i FROM u JOIN t ON t.i = u.i AND f(t.p) = 'x' RIGHT JOIN u AS w ON w.i = t.i WHERE 1 = 0 AND u.b > '';

@@ -81,7 +81,7 @@ def _hold_model_predicates(query: exp.Query) -> list[exp.Expr]:
         conditions += [join.args.get("on") for join in block.args.get("joins") or []]
         for condition in conditions:
             for part in conjuncts(condition):
-                if has_call_in_scope(part) or reads_answer(part):
+                if has_call_in_scope(part) or reads_answer(part) or _has_held(part):
                     for inner in list(_outermost_queries(part)):
                         inner.replace(_push(inner.copy()))
                     place = f"{len(held):06}"  # sorts as written
@@ -89,6 +89,15 @@ def _hold_model_predicates(query: exp.Query) -> list[exp.Expr]:
                     part.replace(exp.Anonymous(this=_HELD, expressions=arguments))
                     held.append(part)
     return held
+
+
+def _has_held(part: exp.Expr) -> bool:
+    """Tell whether a subquery in `part` holds what may read the relations around it, unseen."""
+    return next(_held_nodes(part), None) is not None
+
+
+def _held_nodes(tree: exp.Expr) -> Iterator[exp.Anonymous]:
+    return (node for node in tree.find_all(exp.Anonymous) if node.name == _HELD)
 
 
 def _outermost_queries(part: exp.Expr) -> Iterator[exp.Query]:
@@ -105,7 +114,7 @@ def _release(query: exp.Query, held: list[exp.Expr]) -> None:
     In a subquery beside OR, sqlglot's pass copies a condition as a whole to where a part of it may
     go, and leaves the condition where it was.
     """
-    while found := [node for node in query.find_all(exp.Anonymous) if node.name == _HELD]:
+    while found := list(_held_nodes(query)):
         for node in found:
             place, number = (int(argument.name) for argument in node.expressions)
             block = node.find_ancestor(exp.Select)
