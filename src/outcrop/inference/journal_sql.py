@@ -24,7 +24,9 @@ from outcrop.inference.records import (
 from outcrop.providers.base import TokenUsage
 
 # A row for SQLite to store. Rows that it returns are `Any`: its STRICT tables hold the types.
-Row: TypeAlias = tuple[str | int | float | bytes | None, ...]
+# Blobs that come by the thousand are bytearrays: of `bytes`, and not of these, Python's module asks
+# each time whether somebody registered an adapter, which takes longer than to copy them.
+Row: TypeAlias = tuple[str | int | float | bytes | bytearray | None, ...]
 
 
 def _placeholders(count: int) -> str:
@@ -242,7 +244,7 @@ def _answer_rows(
             created_at,
         ),
         [
-            (fingerprint, text, *(usage or _UNKNOWN), cost_usd)
+            (bytearray(fingerprint), bytearray(text), *(usage or _UNKNOWN), cost_usd)
             for fingerprint, text, usage, cost_usd in zip(*columns, strict=True)
         ],
     )
@@ -265,7 +267,10 @@ def call_rows(calls: Sequence[NewCalls]) -> list[Rows]:
                 None if group.error_message is None else _text(group.error_message),
             ),
             [
-                (group.started_at, group.duration_ms, fingerprint, *_totals(usage), cost_usd)
+                (
+                    *(group.started_at, group.duration_ms, bytearray(fingerprint)),
+                    *(*_totals(usage), cost_usd),
+                )
                 for fingerprint, usage, cost_usd in zip(
                     group.fingerprints, group.usages, group.costs_usd, strict=True
                 )
