@@ -135,3 +135,7 @@ SELECT t.i FROM u JOIN t ON f(t.p) = 'x' AND t.i = u.i AND FALSE RIGHT JOIN u AS
 -- What asks no model goes before a predicate on an answer.
 SELECT s.i FROM (SELECT i, f(p) AS y FROM t) AS s WHERE s.y = 'x' AND EXISTS (SELECT 1 FROM u WHERE u.i = s.i);
 SELECT s.i FROM (SELECT t.i, f(t.p) AS y FROM t WHERE EXISTS (SELECT 1 FROM u WHERE t.i = u.i) AND f(t.p) = 'x') AS s;
+
+-- A side of OR that is constant keeps it from nowhere.
+SELECT s.i FROM (SELECT i, b FROM u WHERE f(b) = 'x') AS s WHERE 'a' LIKE 'b%' OR s.i > 1 AND s.b < 'c';
+SELECT s.i FROM (SELECT u.i, u.b FROM u WHERE f(u.b) = 'x' AND ('a' LIKE 'b%' OR u.b < 'c' AND u.i > 1)) AS s;

@@ -10,8 +10,15 @@ AND NOT t.q IS NULL AND NOT t.p IS NULL AND NOT t.p || t.q IS NULL;
 SELECT i FROM t WHERE f(p) IS NULL AND COALESCE(g(q), 'y') = 'y' AND f('a') = 'x';
 UNCHANGED;
 
-SELECT i FROM t WHERE f(g(p)) = 'x' AND (g(q) = 'y' OR i = 1);
+SELECT i FROM t WHERE f(g(p)) = 'x' AND (g(q) IS NULL OR i = 1);
 UNCHANGED;
+
+-- Of OR, one of its sides.
+SELECT i FROM t WHERE f(g(p)) = 'x' AND (g(q) = 'y' OR i = 1);
+SELECT t.i FROM t WHERE f(g(t.p)) = 'x' AND (g(t.q) = 'y' OR t.i = 1) AND (NOT t.q IS NULL OR t.i = 1);
+
+SELECT i FROM t WHERE f(p) = 'x' AND (g(q) = p OR i = 1 OR f(p) = 'y');
+SELECT t.i FROM t WHERE f(t.p) = 'x' AND (g(t.q) = t.p OR t.i = 1 OR f(t.p) = 'y') AND NOT t.p IS NULL AND (((NOT t.q IS NULL AND NOT t.p IS NULL) OR t.i = 1) OR NOT t.p IS NULL);
 
 SELECT i FROM t WHERE NOT f(p) IN (SELECT b FROM u WHERE i = 10) AND NOT g(q) IN (SELECT b FROM u WHERE i = 10);
 UNCHANGED;
@@ -36,3 +43,7 @@ UNCHANGED;
 
 SELECT i FROM t WHERE NOT (q BETWEEN f(p) AND 'b');
 SELECT t.i FROM t WHERE NOT (t.q BETWEEN f(t.p) AND 'b') AND NOT t.q IS NULL;
+
+-- No row is asked about both, so that none is spared.
+SELECT i FROM t WHERE (i <> 1 OR f(p) = 'x') AND (i <> 2 OR f(q) = 'x');
+UNCHANGED;

@@ -241,12 +241,10 @@ def _is_moved(part: exp.Expr, block: exp.Select, targets: Mapping[str, exp.Expr]
         return False
     if has_call_in_scope(part):
         inner = _only_source(block)
-    elif reads_answer(part):
+    else:
         names = {column.table for column in part.find_all(exp.Column)}
         source = targets.get(names.pop()) if len(names) == 1 else None
         inner = source.this if isinstance(source, exp.Subquery) else None
-    else:
-        return False
     if not isinstance(inner, exp.Select) or not _takes_filter(inner):
         return False
     lowered = replace_aliases(inner, part)
