@@ -6,6 +6,7 @@ from collections.abc import Iterator, Set
 
 from sqlglot import exp
 
+from outcrop.planner.blocks import has_random
 from outcrop.planner.model_call import ModelCall
 from outcrop.sql.nodes import RedshiftFunction
 
@@ -46,8 +47,11 @@ def is_null_of_nulls(value: exp.Expr, sources: Set[str] | None = None) -> bool:
             return sources is None or value.table in sources
         case ModelCall():
             return is_null_of_nulls(value.expressions[0], sources)
+        case exp.Null():
+            return True
         case exp.Nullif():
-            return is_null_of_nulls(value.this, sources)
+            is_same = value.this == value.expression and not has_random(value)
+            return is_same or is_null_of_nulls(value.this, sources)
         case exp.Coalesce():
             return all(is_null_of_nulls(n, sources) for n in (value.this, *value.expressions))
         case exp.Case():
@@ -58,6 +62,20 @@ def is_null_of_nulls(value: exp.Expr, sources: Set[str] | None = None) -> bool:
         isinstance(value, RedshiftFunction) and value.name in _STRICT_FUNCTIONS
     )
     return is_strict and any(is_null_of_nulls(n, sources) for n in value.iter_expressions())
+
+
+def is_never_null(value: exp.Expr) -> bool:
+    """Tell whether a value is known not to be NULL, whatever the columns are."""
+    match value:
+        case exp.Literal() | exp.Boolean():
+            return True
+        case exp.Paren():
+            return is_never_null(value.this)
+        case exp.DPipe():
+            return is_never_null(value.this) and is_never_null(value.expression)
+        case exp.Coalesce():
+            return any(is_never_null(n) for n in (value.this, *value.expressions))
+    return False
 
 
 def rejects_nulls(condition: exp.Expr, sources: Set[str], *, wanted: bool = True) -> bool:

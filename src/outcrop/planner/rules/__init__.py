@@ -43,6 +43,7 @@ from outcrop.planner.rules.require_operands_first import require_operands_first
 from outcrop.planner.rules.resolve_order_aliases import resolve_order_aliases
 from outcrop.planner.rules.separate_calls_over_aggregates import separate_calls_over_aggregates
 from outcrop.planner.rules.separate_calls_over_windows import separate_calls_over_windows
+from outcrop.planner.rules.settle_constant_conditions import settle_constant_conditions
 from outcrop.planner.rules.stop_exists_at_first_row import stop_exists_at_first_row
 from outcrop.planner.rules.turn_outer_joins_into_inner import turn_outer_joins_into_inner
 from outcrop.planner.rules.write_in_as_exists import write_in_as_exists
@@ -50,6 +51,7 @@ from outcrop.planner.rules.write_values_as_union import write_values_as_union
 
 QUERY_RULES = (
     write_values_as_union,
+    settle_constant_conditions,
     prune_unused_projections,
     read_nothing_under_limit_zero,
     push_predicates_down,
