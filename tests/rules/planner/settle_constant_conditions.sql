@@ -30,3 +30,10 @@ UNCHANGED;
 -- Nothing is known of what is drawn at random, nor of values.
 SELECT i, NULLIF(p, p) IS NULL AS n FROM t WHERE f(p) = 'x' AND (NULLIF(random(), random()) IS NULL OR i > 0);
 UNCHANGED;
+
+-- In HAVING it may be a part of what is grouped by.
+SELECT count(*) FROM t WHERE f(p) = 'x' GROUP BY CASE WHEN i > 1 OR 'no' IS NULL THEN p END HAVING CASE WHEN i > 1 OR 'no' IS NULL THEN p END IS NULL;
+UNCHANGED;
+
+SELECT i FROM t WHERE f(p) = 'x' AND i IN (SELECT count(*) FROM u GROUP BY 'no' IS NULL HAVING 'no' IS NULL);
+UNCHANGED;

@@ -6,7 +6,8 @@ Before: SELECT t.i FROM t WHERE f(t.p) = 'x' AND COALESCE('no', t.q) IS NULL
 After:  SELECT t.i FROM t WHERE f(t.p) = 'x' AND FALSE
 
 sqlglot compares literals, and no more: here a value is known to be NULL, or not to be, whatever the
-columns are, and a text is known to match a pattern. Only conditions are settled, not values.
+columns are, and a text is known to match a pattern. Does not fire on values, nor in HAVING and
+QUALIFY, where an expression may be one of GROUP BY and must stay as that is written.
 """
 
 from __future__ import annotations
@@ -18,19 +19,26 @@ from sqlglot import exp
 from outcrop.planner.blocks import blocks
 from outcrop.planner.nulls import is_never_null, is_null_of_nulls
 
-_CONDITIONS = (exp.Is, exp.Like, exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between)
+_COMPARISONS = (exp.Like, exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE)
+_CONDITIONS = (*_COMPARISONS, exp.Is, exp.Between, exp.In)
 
 
 def settle_constant_conditions(query: exp.Query) -> exp.Query:
     """Return `query` with what is known of its conditions."""
     for block in blocks(query):
-        clauses = [block.args.get(name) for name in ("where", "having", "qualify")]
-        clauses += [join.args.get("on") for join in block.args.get("joins") or []]
+        clauses = [join.args.get("on") for join in block.args.get("joins") or []]
+        clauses.append(block.args.get("where"))
         for clause in clauses:
-            for node in list(clause.find_all(*_CONDITIONS, exp.In)) if clause else []:
+            for node in _conditions(clause) if clause is not None else ():
                 if (known := _known(node)) is not None:
                     node.replace(known)
     return query
+
+
+def _conditions(clause: exp.Expr) -> list[exp.Expr]:
+    """Return the conditions in a clause, but not those of its subqueries, which have their own."""
+    within = clause.walk(prune=lambda node: isinstance(node, exp.Query))
+    return [node for node in within if isinstance(node, _CONDITIONS)]
 
 
 def _known(node: exp.Expr) -> exp.Expr | None:
