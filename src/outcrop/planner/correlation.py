@@ -13,6 +13,7 @@ from outcrop.planner.blocks import (
     own_aggregates,
     own_columns,
     own_windows,
+    reader_of,
     source_names,
 )
 from outcrop.planner.model_call import has_call
@@ -102,6 +103,24 @@ def reads_others(part: exp.Expr, inner: exp.Select) -> bool:
     for block in part.find_all(exp.Select):
         known |= source_names(block)
     return any(column.table not in known for column in part.find_all(exp.Column))
+
+
+def rows_around(block: exp.Select) -> exp.Select:
+    """Return a block that reads all rows that `block` joins, and maybe more.
+
+    More where an inner join compares what a model says: what others are asked about must not wait
+    for that. It joins nothing that came in the place of a subquery.
+    """
+    around = reader_of(block)
+    joins = [join for join in around.args.get("joins") or [] if not join.meta.get(ADDED)]
+    around.set("joins", joins)
+    for join in reversed(joins):
+        if join.side in ("RIGHT", "FULL"):  # which adds what those before it do not match
+            break
+        if not join.side and has_call(join.args.get("on")):
+            cheap = [part for part in conjuncts(join.args.get("on")) if not has_call(part)]
+            join.set("on", exp.and_(*cheap, copy=False) if cheap else exp.true())
+    return around
 
 
 def stands_before_groups(node: exp.Expr, block: exp.Select) -> bool:

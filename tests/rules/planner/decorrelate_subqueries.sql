@@ -134,3 +134,7 @@ UNCHANGED;
 
 SELECT i FROM t WHERE EXISTS (SELECT 1 FROM u WHERE u.i = t.i) AND f(p) = 'x';
 UNCHANGED;
+
+-- Beside an inner join that waits for a model: nothing waits for that.
+SELECT t.i, EXISTS (SELECT 1 FROM u WHERE u.i = t.i AND f(u.b) = 'x') AS e FROM t JOIN u AS w ON w.i = t.i AND 'a' IN (SELECT g(v.b) FROM u AS v);
+SELECT t.i, NOT _s1._k2 IS NULL AS e FROM t JOIN u AS w ON w.i = t.i AND 'a' IN (SELECT g(v.b) FROM u AS v) LEFT JOIN (SELECT DISTINCT u.i AS _k2 FROM u WHERE f(u.b) = 'x' AND EXISTS(SELECT 1 AS one FROM t JOIN u AS w ON w.i = t.i WHERE u.i = t.i)) AS _s1 ON _s1._k2 = t.i;

@@ -35,3 +35,15 @@ UNCHANGED;
 -- A random share is one of the joined rows.
 SELECT t.i FROM t LEFT JOIN u AS w ON w.b = f(t.p) WHERE RANDOM() < 2;
 UNCHANGED;
+
+-- An inner join that is written after it, and needs nothing of it, comes before it.
+SELECT t.i FROM t LEFT JOIN u AS w ON w.b = f(t.p) JOIN u ON t.i = u.i WHERE g(t.q) = 'x';
+SELECT _q1.i FROM (SELECT t.i, t.p FROM t JOIN u ON t.i = u.i WHERE g(t.q) = 'x') AS _q1
+LEFT JOIN u AS w ON w.b = f(_q1.p);
+
+SELECT t.i FROM t LEFT JOIN u AS v ON v.b = f(t.p) LEFT JOIN u AS w ON w.i = v.i JOIN u AS x ON x.i = w.i JOIN u ON t.i = u.i;
+SELECT _q1.i FROM (SELECT t.i, t.p FROM t JOIN u ON t.i = u.i) AS _q1 LEFT JOIN u AS v ON v.b = f(_q1.p)
+LEFT JOIN u AS w ON w.i = v.i JOIN u AS x ON x.i = w.i;
+
+SELECT t.i FROM t LEFT JOIN u AS w ON w.b = f(t.p) JOIN u ON w.i = u.i;
+UNCHANGED;

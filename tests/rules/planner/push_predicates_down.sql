@@ -139,3 +139,17 @@ SELECT s.i FROM (SELECT t.i, f(t.p) AS y FROM t WHERE EXISTS (SELECT 1 FROM u WH
 -- A side of OR that is constant keeps it from nowhere.
 SELECT s.i FROM (SELECT i, b FROM u WHERE f(b) = 'x') AS s WHERE 'a' LIKE 'b%' OR s.i > 1 AND s.b < 'c';
 SELECT s.i FROM (SELECT u.i, u.b FROM u WHERE f(u.b) = 'x' AND ('a' LIKE 'b%' OR u.b < 'c' AND u.i > 1)) AS s;
+
+-- Where the ON of an inner or a RIGHT join holds for no row, no ON before it needs to be asked; nor
+-- one after an inner join, until a RIGHT or FULL join adds rows.
+SELECT t.i FROM t LEFT JOIN u ON f(u.b) = 'x' JOIN u AS w ON w.i = t.i AND 1 = 0;
+SELECT t.i FROM t LEFT JOIN u ON f(u.b) = 'x' AND FALSE JOIN u AS w ON FALSE;
+
+SELECT w.i FROM t LEFT JOIN u ON f(u.b) = 'x' JOIN u AS v ON 1 = 0 RIGHT JOIN u AS w ON w.i = t.i;
+SELECT w.i FROM t LEFT JOIN u ON f(u.b) = 'x' AND FALSE JOIN u AS v ON FALSE RIGHT JOIN u AS w ON w.i = t.i;
+
+SELECT w.i FROM t JOIN u AS v ON 1 = 0 LEFT JOIN u ON f(u.b) = 'x' RIGHT JOIN u AS w ON g(w.b) = 'x';
+SELECT w.i FROM t JOIN u AS v ON FALSE LEFT JOIN u ON f(u.b) = 'x' AND FALSE RIGHT JOIN u AS w ON g(w.b) = 'x';
+
+SELECT w.i FROM t JOIN u ON f(u.b) = 'x' RIGHT JOIN u AS w ON 1 = 0;
+SELECT w.i FROM t JOIN u ON f(u.b) = 'x' AND 1 = 0 RIGHT JOIN u AS w ON 1 = 0;

@@ -28,14 +28,12 @@ from outcrop.planner.blocks import (
     derived_table,
     has_random,
     is_aggregated,
-    reader_of,
     rename_sources,
     set_condition,
     source_names,
     typed_column,
 )
 from outcrop.planner.correlation import (
-    ADDED,
     CUTS,
     Correlation,
     correlation_of,
@@ -43,6 +41,7 @@ from outcrop.planner.correlation import (
     join_in_place,
     reads,
     reads_others,
+    rows_around,
     stands_before_groups,
     value_of_group,
 )
@@ -145,8 +144,7 @@ def _wanted(found: Correlation, names: Names, *, with_nulls: bool = False) -> li
 
     `with_nulls` is for a comparison by which NULL is told from FALSE.
     """
-    around = reader_of(found.block)
-    around.set("joins", [j for j in around.args.get("joins") or [] if not j.meta.get(ADDED)])
+    around = rows_around(found.block)
     matches = [
         exp.EQ(this=inner.copy(), expression=outer.copy())
         for inner, outer in found.keys

@@ -6,9 +6,9 @@ Before: SELECT t.i FROM t JOIN u ON t.i = u.i LEFT JOIN w ON w.b = f(t.p) WHERE 
 After:  SELECT q.i FROM (SELECT t.i, t.p FROM t JOIN u ON t.i = u.i WHERE u.b = 'x') AS q
         LEFT JOIN w ON w.b = f(q.p)
 
-LEFT JOIN keeps these rows, so what WHERE asks of them alone may come first, models included. Does
-not fire where a RIGHT or FULL join follows, which adds rows that WHERE sees; random numbers and
-VOLATILE models stay above.
+LEFT JOIN keeps these rows, so what WHERE asks of them alone may come first, models included, and so
+may inner joins with them that are written after it. Does not fire where a RIGHT or FULL join
+follows, which adds rows that WHERE sees; random numbers and VOLATILE models stay above.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def filter_before_left_joins(block: exp.Select, names: Names) -> None:
     position = _last_asking(block)
     if position is None:
         return
-    joins: list[exp.Join] = block.args["joins"]
+    joins, position = _inner_joins_first(block.args["joins"], position)
     parts = conjuncts(block.args.get("where"))
     later = {join.alias_or_name for join in joins[position:]}
     lowered = [part for part in parts if _may_come_first(part, later)]
@@ -68,6 +68,16 @@ def _last_asking(block: exp.Select) -> int | None:
         if join.side == "LEFT" and any(is_left):
             return position
     return None
+
+
+def _inner_joins_first(joins: list[exp.Join], position: int) -> tuple[list[exp.Join], int]:
+    """Put the inner joins that need nothing of a LEFT JOIN before it; return where it is then."""
+    first, last = list[exp.Join](), joins[position : position + 1]
+    for join in joins[position + 1 :]:
+        later = {other.alias_or_name for other in last}
+        reads_later = next(own_columns(join, later), None) is not None
+        (last if join.side or reads_later else first).append(join)
+    return [*joins[:position], *first, *last], position + len(first)
 
 
 def _may_come_first(part: exp.Expr, later: set[str]) -> bool:

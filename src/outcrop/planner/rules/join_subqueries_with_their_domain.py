@@ -27,17 +27,16 @@ from outcrop.planner.blocks import (
     has_random,
     is_aggregated,
     own_columns,
-    reader_of,
     set_condition,
     source_names,
     typed_column,
 )
 from outcrop.planner.correlation import (
-    ADDED,
     CUTS,
     is_scalar,
     join_in_place,
     reads_others,
+    rows_around,
     stands_before_groups,
     value_of_group,
 )
@@ -117,11 +116,10 @@ def _domain(
 
     `guards` must hold for the subquery to be evaluated.
     """
-    domain = reader_of(block)
+    domain = rows_around(block)
     domain.set("distinct", exp.Distinct())
     values = [exp.alias_(v.copy(), name, quoted=True) for v, name in outputs.items()]
     domain.set("expressions", values)
-    domain.set("joins", [j for j in domain.args.get("joins") or [] if not j.meta.get(ADDED)])
     cheap = [
         part.copy()
         for part in conjuncts(block.args.get("where"))

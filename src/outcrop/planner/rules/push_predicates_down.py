@@ -13,6 +13,7 @@ might join.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import takewhile
 
 from sqlglot import exp
 from sqlglot.optimizer.pushdown_predicates import pushdown_predicates, replace_aliases
@@ -134,25 +135,40 @@ def _push_constants(block: exp.Select) -> None:
     join takes none of the side that it does not keep. So the constant may go into any ON, and into
     any subquery there.
     """
-    where = [part for part in conjuncts(block.args.get("where")) if _is_constant(part)]
-    for join in block.args.get("joins") or []:
-        if on := conjuncts(join.args.get("on")):
-            added = [part.copy() for part in where if part not in on]
-            join.set("on", exp.and_(*on, *added, copy=False))
+    joins: list[exp.Join] = block.args.get("joins") or []
     from_ = block.args.get("from_")
-    before: list[exp.Expr] = [from_.this] if from_ is not None else []
-    for join in block.args.get("joins") or []:
-        joined = [*before, join.this]
-        idle = {"": joined, "LEFT": [join.this], "RIGHT": before}
-        _copy_constants(join.args.get("on"), idle.get(join.side, []))
-        before = joined
-    _copy_constants(block.args.get("where"), before)
+    sources = [from_.this] if from_ is not None else []
+    sources += [join.this for join in joins]
+    _copy_constants(block.args.get("where"), sources, joins)
+    for number, join in enumerate(joins):
+        before, own = sources[: number + 1], [join.this]
+        match join.side:
+            case "":
+                idle = [*joins[:number], *takewhile(_adds_no_rows, joins[number + 1 :])]
+                _copy_constants(join.args.get("on"), [*before, *own], idle)
+            case "LEFT":
+                _copy_constants(join.args.get("on"), own, [])
+            case "RIGHT":
+                _copy_constants(join.args.get("on"), before, joins[:number])
 
 
-def _copy_constants(condition: exp.Expr | None, idle: Sequence[exp.Expr]) -> None:
-    """Add the constants among the parts of a condition to the WHERE of subqueries."""
-    constants = [part for part in conjuncts(condition) if _is_constant(part)]
-    for source in idle if constants else []:
+def _adds_no_rows(join: exp.Join) -> bool:
+    return join.side not in ("RIGHT", "FULL")
+
+
+def _copy_constants(
+    condition: exp.Expr | None, sources: Sequence[exp.Expr], joins: Sequence[exp.Join]
+) -> None:
+    """Add the constants among the parts of a condition to the WHERE of subqueries, and to ON."""
+    parts = conjuncts(condition)
+    constants = [part for part in parts if _is_constant(part) and not is_true(part)]
+    if not constants:
+        return
+    for join in joins:
+        if on := conjuncts(join.args.get("on")):
+            added = [part.copy() for part in constants if part not in on]
+            join.set("on", exp.and_(*on, *added, copy=False))
+    for source in sources:
         for arm in arms(source.this) if isinstance(source, exp.Subquery) else []:
             parts = conjuncts(arm.args.get("where"))
             added = [part.copy() for part in constants if part not in parts]
