@@ -44,6 +44,7 @@ class Asking:
         self._functions = functions
         self._is_reversed = is_reversed
         self._is_free = False
+        self._is_any_prompt_asked = False
 
     def is_call(self, node: exp.Expr) -> bool:
         """Tell whether a node calls a model."""
@@ -51,7 +52,7 @@ class Asking:
 
     def call(self, function: str, prompt: str | None) -> Any:
         """Return an answer; without a prompt nobody is asked."""
-        if prompt is None or not prompt.strip():
+        if prompt is None or not (prompt.strip() or self._is_any_prompt_asked):
             return None
         if self._is_free and (function, prompt) not in self.calls:
             raise CallNeeded
@@ -70,8 +71,16 @@ class Asking:
         return (functools.partial(self._may_hold, conditions), *conditions)
 
     def fails(self, condition: Condition) -> bool:
-        """Tell whether a condition fails for what is known without a call."""
-        return not self._may_hold([condition])
+        """Tell whether a condition fails for what is known without a call.
+
+        An empty prompt does not tell: it is an error of the row that it is asked of, so that no row
+        may be left out on its account.
+        """
+        self._is_any_prompt_asked = True
+        try:
+            return not self._may_hold([condition])
+        finally:
+            self._is_any_prompt_asked = False
 
     def _may_hold(self, conditions: Sequence[Condition]) -> bool:
         """Tell whether no condition fails for what is known without a call, as for no prompt."""

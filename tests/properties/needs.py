@@ -306,7 +306,9 @@ class Evaluation:
             for query in block.find_all(exp.Select)
             if query.find_ancestor(exp.Select) is block and is_correlated(query)
         ]
-        if queries and any(self._reads_model(source) for source in sources_of(block)):
+        joined = [join.args.get("on") for join in block.args.get("joins") or []]
+        read = [*sources_of(block), *(on for on in joined if on is not None)]
+        if queries and any(self._reads_model(part) for part in read):
             for query in queries:
                 self._answer(query, without_correlation(query), Row({}))
             return

@@ -44,12 +44,6 @@ class Schema:
         views = (f"CREATE VIEW {name} AS {sql}" for name, sql in VIEWS.items())
         return tuple(sql.replace(TEXT, "varchar(100)") for sql in (*tables, *views))
 
-    @property
-    def drop(self) -> tuple[str, ...]:
-        """The statements that drop it."""
-        views = (f"DROP VIEW {name}" for name in VIEWS)
-        return (*views, *(f"DROP TABLE {table.name}" for table in self.tables))
-
 
 def random_schema(seed: int) -> Schema:
     """Return t and u with a few columns more, of any type and name."""
