@@ -31,7 +31,7 @@ from outcrop.sql.script import Script
 _QUERY_NODES: tuple[type[exp.Expr], ...] = (
     exp.Select, exp.Union, exp.Except, exp.Intersect, exp.Subquery, exp.With, exp.CTE, exp.From,
     exp.Join, exp.Table, exp.TableAlias, exp.Where, exp.Group, exp.Having, exp.Qualify, exp.Order,
-    exp.Ordered, exp.Limit, exp.Offset, exp.Fetch, exp.Distinct, exp.Star, exp.Alias, exp.Into,
+    exp.Ordered, exp.Limit, exp.Offset, exp.Distinct, exp.Star, exp.Alias, exp.Into,
     exp.Cube, exp.Rollup, exp.GroupingSets, exp.AtIndex,
 )  # fmt: skip
 
@@ -97,6 +97,24 @@ _TYPES = frozenset(
 )  # fmt: skip
 
 
+_WORDS: dict[type[exp.Expr], str] = {
+    exp.Array: "an array in square brackets", exp.ArrayContainsAll: "the operator @>",
+    exp.ArrayContainedBy: "the operator <@", exp.Collate: "COLLATE", exp.Fetch: "FETCH FIRST",
+    exp.Filter: "FILTER after an aggregate", exp.Glob: "the operator GLOB",
+    exp.JSONExtract: "the operator ->", exp.JSONExtractScalar: "the operator ->>",
+    exp.Kwarg: "an argument by name", exp.Lambda: "a function as an argument",
+    exp.Lateral: "LATERAL", exp.Lock: "FOR UPDATE and FOR SHARE", exp.Pivot: "PIVOT and UNPIVOT",
+    exp.Slice: "a slice of an array", exp.Struct: "a struct in braces",
+    exp.TableSample: "TABLESAMPLE",
+}  # fmt: skip
+"""What is not supported, by what a user calls it; the others go by the names of their nodes."""
+_INSTEAD: dict[type[exp.Expr], str] = {
+    exp.Fetch: "Write LIMIT.",
+    exp.Filter: "Write CASE WHEN ... END within the aggregate.",
+    exp.TableSample: "Write ORDER BY random() LIMIT.",
+}
+
+
 def check_tree(tree: exp.Expr, script: Script, start: Position) -> exp.Expr:
     """Return `tree` with places and raw texts noted, or raise what is wrong with it.
 
@@ -123,7 +141,8 @@ def _note_place(node: exp.Expr, script: Script) -> None:
 
 def _check_node(node: exp.Expr, script: Script) -> None:
     if type(node) not in SUPPORTED_NODES:
-        raise _unsupported(type(node).__name__, node)
+        name = type(node).__name__
+        raise _unsupported(_WORDS.get(type(node), name), node, _INSTEAD.get(type(node)))
     match node:
         case exp.Identifier():
             _check_identifier(node, script)
@@ -171,9 +190,9 @@ def _check_call(node: RedshiftFunction) -> None:
             )
 
 
-def _unsupported(what: str, node: exp.Expr) -> FeatureNotSupported:
+def _unsupported(what: str, node: exp.Expr, instead: str | None = None) -> FeatureNotSupported:
     return FeatureNotSupported(
-        f"{what} is not supported",
-        hint="Redshift's SQL does not have it, or Outcrop does not yet.",
+        f"{what} {'are' if ' and ' in what else 'is'} not supported",
+        hint=instead or "Redshift's SQL does not have it, or Outcrop does not yet.",
         position=position_of(node),
     )
