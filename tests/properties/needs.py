@@ -373,7 +373,7 @@ class Evaluation:
         if from_ is None:
             return _Joined([Row({}, outer=outer)], {})
         joins: list[exp.Join] = block.args.get("joins") or []
-        sides = self._sides(block, joins)
+        sides = self._sides(block, joins, above)
         result = self._source(block, from_.this, outer, is_kept_by(sides, 0), [], above)
         for number, join in enumerate(joins, start=1):
             on = conjuncts(join.args.get("on"))
@@ -478,19 +478,25 @@ class Evaluation:
         rows = [Row({}, () if row.exists() else (row.exists,)) for row in relation.rows]
         return Relation(relation.names, rows, relation.values, relation.asked)
 
-    def _sides(self, block: exp.Select, joins: Sequence[exp.Join]) -> list[str]:
+    def _sides(
+        self,
+        block: exp.Select,
+        joins: Sequence[exp.Join],
+        above: Mapping[str, Sequence[Filter]],
+    ) -> list[str]:
         """Return which rows without a match each join keeps: none that are dropped again."""
         from_ = block.args["from_"]
         names = [part.this.alias_or_name.lower() for part in (from_, *joins)]
         conditions = conjuncts(block.args.get("where"))
         sides = [join.side for join in joins]
+
+        def reject(sources: Sequence[str]) -> bool:
+            filters = (found for source in sources for found in above.get(source, ()))
+            return self._reject(conditions, sources) or any(map(self._rejects_nulls, filters))
+
         for n in reversed(range(len(joins))):
-            keeps_left = sides[n] in ("LEFT", "FULL") and not self._reject(
-                conditions, names[n + 1 : n + 2]
-            )
-            keeps_right = sides[n] in ("RIGHT", "FULL") and not self._reject(
-                conditions, names[: n + 1]
-            )
+            keeps_left = sides[n] in ("LEFT", "FULL") and not reject(names[n + 1 : n + 2])
+            keeps_right = sides[n] in ("RIGHT", "FULL") and not reject(names[: n + 1])
             sides[n] = _SIDES[keeps_left, keeps_right]
             if not keeps_left:
                 conditions += conjuncts(joins[n].args.get("on"))
@@ -498,6 +504,11 @@ class Evaluation:
 
     def _reject(self, conditions: Sequence[exp.Expr], sources: Sequence[str]) -> bool:
         return any(self._rejects(condition, frozenset(sources)) for condition in conditions)
+
+    def _rejects_nulls(self, found: Filter) -> bool:
+        """Tell whether a filter does not hold where all that it reads is NULL."""
+        nulls = dict.fromkeys(found.columns, NULL)
+        return self._asking.fails(functools.partial(found.holds, nulls))
 
     def _rejects(self, condition: exp.Expr, sources: frozenset[str]) -> bool:
         """Tell whether a condition does not hold where all columns of `sources` are NULL."""
