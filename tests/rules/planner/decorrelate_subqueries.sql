@@ -138,3 +138,7 @@ UNCHANGED;
 -- Beside an inner join that waits for a model: nothing waits for that.
 SELECT t.i, EXISTS (SELECT 1 FROM u WHERE u.i = t.i AND f(u.b) = 'x') AS e FROM t JOIN u AS w ON w.i = t.i AND 'a' IN (SELECT g(v.b) FROM u AS v);
 SELECT t.i, NOT _s1._k2 IS NULL AS e FROM t JOIN u AS w ON w.i = t.i AND 'a' IN (SELECT g(v.b) FROM u AS v) LEFT JOIN (SELECT DISTINCT u.i AS _k2 FROM u WHERE f(u.b) = 'x' AND EXISTS(SELECT 1 AS one FROM t JOIN u AS w ON w.i = t.i WHERE u.i = t.i)) AS _s1 ON _s1._k2 = t.i;
+
+-- Of rows that a model chooses nothing is known before, but that no row may take the branch.
+SELECT 1 = 0 AND EXISTS (SELECT 1 FROM u WHERE u.i = s.i AND g(u.b) = 'x') AS c FROM (SELECT t.i FROM t WHERE f(t.p) = 'x') AS s;
+SELECT 1 = 0 AND NOT _s1._k2 IS NULL AS c FROM (SELECT t.i FROM t WHERE f(t.p) = 'x') AS s LEFT JOIN (SELECT DISTINCT u.i AS _k2 FROM u WHERE g(u.b) = 'x' AND COALESCE(1 = 0, TRUE)) AS _s1 ON _s1._k2 = s.i;

@@ -48,6 +48,9 @@ from outcrop.planner.correlation import (
 from outcrop.planner.guards import evaluated_if
 from outcrop.planner.model_call import has_call
 
+_VARYING = (exp.Column, exp.Query)
+"""What may differ from row to row, or is no part of a row."""
+
 
 def decorrelate_subqueries(query: exp.Query) -> exp.Query:
     """Return `query` with joins in place of the correlated subqueries that call models."""
@@ -150,8 +153,8 @@ def _wanted(found: Correlation, names: Names, *, with_nulls: bool = False) -> li
         for inner, outer in found.keys
         if _is_cheap(inner) and _is_cheap(outer)
     ]
-    if has_call(around) or has_random(around):
-        return []
+    if has_call(around) or has_random(around):  # of its rows nothing is known before
+        return [p.copy() for p in found.guards if _is_cheap(p) and p.find(*_VARYING) is None]
     if not matches and not found.is_correlated:
         return []  # whether there are rows at all, `guard_subqueries` sees to
     cheap = [
