@@ -406,6 +406,10 @@ class AuthFailed(TerminalProviderError):
     is_fatal_for_model = True
 
 
+class NotConfigured(AuthFailed):
+    """What a request needs of this machine is missing (a key, a region), so that none was sent."""
+
+
 class ModelNotFound(TerminalProviderError):
     """The provider has no such model, or has retired it."""
 

@@ -22,6 +22,7 @@ from outcrop.errors import (
     LoadFailed,
     ModelNotFound,
     NotAWarehouse,
+    NotConfigured,
     RowsFailed,
 )
 from outcrop.warehouse import Warehouse
@@ -204,8 +205,9 @@ def test_a_missing_key_or_region_says_which(
     shop = Shop(tmp_path / "shop", ["one", "two"])
     error = failure(shop, "SELECT advise(body) FROM notes")
     shop.close()
-    assert isinstance(error, AuthFailed)
+    assert isinstance(error, NotConfigured)
     assert error.sqlstate == "38000"
+    assert "0 calls, 0 reused, 1 failed" in shop.notices[-1].message
     assert message in error.message
     assert hint in (error.hint or "")
 
@@ -223,7 +225,7 @@ def test_a_missing_key_of_another_provider_says_which(
     )
     error = failure(shop, "SELECT other(body) FROM notes")
     shop.close()
-    assert isinstance(error, AuthFailed)
+    assert isinstance(error, NotConfigured)
     assert f"{variable} is not set" in error.message
     assert f"Set {variable}" in (error.hint or "")
 

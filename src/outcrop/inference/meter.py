@@ -197,6 +197,12 @@ class Meter:
             self._counts.sent += requests * is_first
             self._counts.in_flight += requests
 
+    def unsent(self, *, was_first: bool) -> None:
+        """A request did not go out after all."""
+        with self._lock:
+            self._counts.attempts -= 1
+            self._counts.sent -= was_first
+
     def refused(self, *, is_throttle: bool, is_possibly_paid: bool) -> None:
         """A request came back without an answer."""
         with self._lock:

@@ -7,7 +7,13 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import NamedTuple
 
-from outcrop.errors import BudgetExceeded, ProviderError, Throttled, TransientProviderError
+from outcrop.errors import (
+    BudgetExceeded,
+    NotConfigured,
+    ProviderError,
+    Throttled,
+    TransientProviderError,
+)
 from outcrop.inference.breaker import PROBE_PAUSE_S, Admission, Breaker, BreakerState, SentRow
 from outcrop.inference.budget import pico_of
 from outcrop.inference.clock import Clock
@@ -266,6 +272,10 @@ class Sender:
     ) -> None:
         """Tell how a request failed; raises ModelUnreachable if no other one is to be sent."""
         breaker = self._channel.breaker
+        if isinstance(error, NotConfigured):  # which tells nothing of the endpoint
+            if was_probe:
+                breaker.abandoned()
+            return
         if isinstance(error, Throttled) or not isinstance(error, TransientProviderError):
             breaker.heard()
             return
@@ -364,6 +374,9 @@ class Sender:
         What is no error of a provider's is a bug of its code, or the gateway closes: then it may
         have been paid.
         """
+        if isinstance(error, NotConfigured):
+            tally.attempts -= 1
+            self.meter.unsent(was_first=not tally.attempts)
         is_throttle = isinstance(error, Throttled)
         is_possibly_paid = error.possibly_paid if isinstance(error, ProviderError) else True
         if isinstance(error, Throttled):

@@ -25,6 +25,7 @@ from yarl import URL
 from outcrop.errors import (
     AuthFailed,
     ModelNotFound,
+    NotConfigured,
     ProviderError,
     Rejected,
     Throttled,
@@ -171,7 +172,7 @@ class AnthropicProvider:
         if key:
             headers["x-api-key"] = key
         elif not is_loopback(options.base_url):
-            raise AuthFailed(
+            raise NotConfigured(
                 f"no key for {options.base_url}: {options.api_key_env} is not set",
                 code="ApiKeyMissing",
                 hint=f"Set {options.api_key_env}, or name another variable as `api_key_env` of "

@@ -17,6 +17,7 @@ from yarl import URL
 from outcrop.errors import (
     AuthFailed,
     MissingDependency,
+    NotConfigured,
     ProviderError,
     Unreachable,
     suggest,
@@ -187,7 +188,7 @@ class Resolver:
         if own_endpoint is not None:
             named = _REGION_IN_HOST.search(own_endpoint.host or "")
             return named[1] if named else REGION_OF_OWN_ENDPOINT
-        raise AuthFailed(
+        raise NotConfigured(
             f"no AWS region is set for provider {self._name!r}",
             code="RegionMissing",
             hint="Set AWS_DEFAULT_REGION, such as to us-east-1, or `region` of "
@@ -201,14 +202,14 @@ class Resolver:
             return None if self._options.profile else self._environ.get(API_KEY_ENV_DEFAULT) or None
         key = self._environ.get(named)
         if not key:
-            raise AuthFailed(
+            raise NotConfigured(
                 f"the environment variable {named!r} holds no Bedrock API key",
                 code="ApiKeyMissing",
                 hint=f"Set {named}, or change `api_key_env` of provider {self._name!r}.",
             )
         return key
 
-    def _no_credentials(self, endpoint: URL) -> AuthFailed:
+    def _no_credentials(self, endpoint: URL) -> NotConfigured:
         if is_loopback(endpoint):
             hint = "An emulator takes any: set AWS_ACCESS_KEY_ID=dev and AWS_SECRET_ACCESS_KEY=dev."
         elif self._options.profile:
@@ -219,7 +220,9 @@ class Resolver:
                 f"{API_KEY_ENV_DEFAULT}, or run `aws configure`."
             )
         owner = f" in profile {self._options.profile!r}" if self._options.profile else ""
-        return AuthFailed(f"no AWS credentials were found{owner}", code="NoCredentials", hint=hint)
+        return NotConfigured(
+            f"no AWS credentials were found{owner}", code="NoCredentials", hint=hint
+        )
 
 
 @contextmanager
@@ -230,7 +233,7 @@ def _translate_errors(name: str, profile: str | None) -> Iterator[None]:
     try:
         yield
     except boto.ProfileNotFound as error:
-        raise AuthFailed(
+        raise NotConfigured(
             str(error),
             code="ProfileNotFound",
             hint="Run `aws configure list-profiles`, then mend AWS_PROFILE or the `profile` of "

@@ -20,6 +20,7 @@ from outcrop.errors import (
     ConfigInvalid,
     MissingDependency,
     ModelNotFound,
+    NotConfigured,
     ProviderError,
     QuotaKind,
     Rejected,
@@ -363,7 +364,7 @@ def test_an_api_key_from_a_variable_of_its_own(monkeypatch: pytest.MonkeyPatch) 
     assert received.headers["authorization"] == "Bearer k"
     monkeypatch.delenv("MY_KEY")
     error = fail(answer(RESPONSE), options={"api_key_env": "MY_KEY"})
-    assert (type(error), error.code) == (AuthFailed, "ApiKeyMissing")
+    assert (type(error), error.code) == (NotConfigured, "ApiKeyMissing")
     assert "'MY_KEY'" in str(error)
 
 
@@ -421,7 +422,7 @@ def complete_without_server(
 def test_no_region(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     error = complete_without_server()
-    assert (type(error), error.code) == (AuthFailed, "RegionMissing")
+    assert (type(error), error.code) == (NotConfigured, "RegionMissing")
     assert str(error) == "no AWS region is set for provider 'bedrock'"
     assert error.hint == (
         "Set AWS_DEFAULT_REGION, such as to us-east-1, or `region` of [providers.bedrock] in "
@@ -433,7 +434,7 @@ def test_no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     error = complete_without_server()
-    assert (type(error), error.code) == (AuthFailed, "NoCredentials")
+    assert (type(error), error.code) == (NotConfigured, "NoCredentials")
     assert "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY" in str(error.hint)
     assert "AWS_BEARER_TOKEN_BEDROCK" in str(error.hint)
     error = fail(answer(RESPONSE))
@@ -449,7 +450,7 @@ def test_half_of_the_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_no_such_profile() -> None:
     error = complete_without_server(Options(profile="nobody"))
-    assert (type(error), error.code) == (AuthFailed, "ProfileNotFound")
+    assert (type(error), error.code) == (NotConfigured, "ProfileNotFound")
     assert "nobody" in str(error)
 
 
@@ -469,7 +470,7 @@ def test_all_who_wait_for_credentials_share_one_look_up() -> None:
             await provider.close()
 
     failed = asyncio.run(run(Options(profile="nobody")))
-    assert {type(error) for error in failed} == {AuthFailed}
+    assert {type(error) for error in failed} == {NotConfigured}
     assert looked_up == ["nobody"]
 
 
