@@ -25,10 +25,8 @@ from yarl import URL
 from outcrop.errors import (
     AuthFailed,
     ModelNotFound,
-    NotConfigured,
     ProviderError,
     Rejected,
-    Throttled,
     Unavailable,
 )
 from outcrop.providers.base import (
@@ -37,28 +35,25 @@ from outcrop.providers.base import (
     ProviderConfig,
     ProviderRequest,
     RequestType,
-    TokenUsage,
 )
 from outcrop.providers.converse import (
     check_members,
     output_schema_of,
     prompt_texts_of,
-    text_response,
 )
 from outcrop.providers.families import anthropic_messages
 from outcrop.providers.families.base import complete_raw, find_family
 from outcrop.providers.fault_table import ANTHROPIC
+from outcrop.providers.keyed_endpoint import KeyedEndpoint, no_key
 from outcrop.providers.options import (
     check_option_names,
     parse_endpoint,
     text_option,
     texts_option,
 )
-from outcrop.providers.rate_headers import ANTHROPIC_HEADERS, QuotaReader
+from outcrop.providers.rate_headers import ANTHROPIC_HEADERS
 from outcrop.providers.transport import (
     Reply,
-    Transport,
-    encode_json,
     error_of_reply,
     is_loopback,
 )
@@ -99,10 +94,14 @@ class AnthropicProvider:
         self.name = name
         self._options = options
         self._environ = environ
-        self._transport = Transport(options.base_url)
-        self._quotas = QuotaReader(ANTHROPIC_HEADERS)
-        self._url = options.base_url / "v1" / "messages"
-        self._headers: Mapping[str, str] | None = None
+        self._endpoint = KeyedEndpoint(
+            name,
+            options.base_url,
+            ("v1", "messages"),
+            ANTHROPIC_HEADERS,
+            self._make_headers,
+            explain,
+        )
 
     @property
     def concurrency_max(self) -> int | None:
@@ -123,44 +122,21 @@ class AnthropicProvider:
             return await complete_raw(family, self._complete_unified, request)
         body = {key: v for key, v in request.body.items() if key != "anthropic_version"}
         # Routes and prices go by the model of the request, and an answer is one piece.
-        reply = await self._post(request, {**body, "model": request.model_id, "stream": False})
+        reply = await self._endpoint.post(
+            request, {**body, "model": request.model_id, "stream": False}
+        )
         response = _check(reply)
         answer = anthropic_messages.FAMILY.read_answer(response)
-        return self._completion(request, reply, response, answer.usage)
+        return self._endpoint.completion(request, reply, response, answer.usage)
 
     async def close(self) -> None:
         """Close the connections. Safe to call twice."""
-        await self._transport.close()
+        await self._endpoint.close()
 
     async def _complete_unified(self, request: ProviderRequest) -> Completion:
-        reply = await self._post(request, messages_body(request.model_id, request.body))
+        reply = await self._endpoint.post(request, messages_body(request.model_id, request.body))
         answer = anthropic_messages.FAMILY.read_answer(_check(reply))
-        response = text_response(
-            answer.text,
-            stop_reason=answer.stop_reason,
-            usage=answer.usage,
-            latency_ms=reply.latency_ms,
-        )
-        return self._completion(request, reply, response, answer.usage)
-
-    async def _post(self, request: ProviderRequest, body: JsonObject) -> Reply:
-        if self._headers is None:
-            self._headers = self._make_headers()
-        reply = await self._transport.post(
-            self._url, self._headers, encode_json(body), request.timeout_s
-        )
-        if reply.status != 200:
-            error = explain(reply, request.model_id, self.name)
-            if isinstance(error, Throttled):
-                error.stated_quota = self._quotas.read(request.model_id, reply.headers)
-            raise error
-        return reply
-
-    def _completion(
-        self, request: ProviderRequest, reply: Reply, response: JsonObject, usage: TokenUsage | None
-    ) -> Completion:
-        stated = self._quotas.read(request.model_id, reply.headers)
-        return Completion(response, usage, reply.latency_ms, stated_quota=stated)
+        return self._endpoint.unified(request, reply, answer)
 
     def _make_headers(self) -> Mapping[str, str]:
         options = self._options
@@ -172,12 +148,7 @@ class AnthropicProvider:
         if key:
             headers["x-api-key"] = key
         elif not is_loopback(options.base_url):
-            raise NotConfigured(
-                f"no key for {options.base_url}: {options.api_key_env} is not set",
-                code="ApiKeyMissing",
-                hint=f"Set {options.api_key_env}, or name another variable as `api_key_env` of "
-                f"[providers.{self.name}] in outcrop.toml.",
-            )
+            raise no_key(options.base_url, options.api_key_env, self.name)
         return {**headers, **options.headers}
 
 

@@ -25,10 +25,8 @@ from yarl import URL
 from outcrop.errors import (
     AuthFailed,
     ModelNotFound,
-    NotConfigured,
     ProviderError,
     Rejected,
-    Throttled,
     Unavailable,
 )
 from outcrop.providers.base import (
@@ -37,17 +35,16 @@ from outcrop.providers.base import (
     ProviderConfig,
     ProviderRequest,
     RequestType,
-    TokenUsage,
 )
 from outcrop.providers.converse import (
     check_members,
     output_schema_of,
     prompt_texts_of,
-    text_response,
 )
 from outcrop.providers.families import openai_chat
 from outcrop.providers.families.base import complete_raw, find_family
 from outcrop.providers.fault_table import OPENAI
+from outcrop.providers.keyed_endpoint import KeyedEndpoint, no_key
 from outcrop.providers.options import (
     check_option_names,
     choice_option,
@@ -55,11 +52,9 @@ from outcrop.providers.options import (
     text_option,
     texts_option,
 )
-from outcrop.providers.rate_headers import OPENAI_HEADERS, QuotaReader
+from outcrop.providers.rate_headers import OPENAI_HEADERS
 from outcrop.providers.transport import (
     Reply,
-    Transport,
-    encode_json,
     error_of_reply,
     is_loopback,
     is_private,
@@ -97,10 +92,14 @@ class OpenAIProvider:
         self.name = name
         self._options = options
         self._environ = environ
-        self._transport = Transport(options.base_url)
-        self._quotas = QuotaReader(OPENAI_HEADERS)
-        self._url = options.base_url / "chat" / "completions"
-        self._headers: Mapping[str, str] | None = None
+        self._endpoint = KeyedEndpoint(
+            name,
+            options.base_url,
+            ("chat", "completions"),
+            OPENAI_HEADERS,
+            self._make_headers,
+            explain,
+        )
 
     @property
     def concurrency_max(self) -> int | None:
@@ -120,47 +119,22 @@ class OpenAIProvider:
             family = find_family(request.model_id, request.body)
             return await complete_raw(family, self._complete_unified, request)
         # Routes and prices go by the model of the request, and an answer is one piece.
-        reply = await self._post(
+        reply = await self._endpoint.post(
             request, {**request.body, "model": request.model_id, "stream": False}
         )
         response = _check(reply)
         answer = openai_chat.FAMILY.read_answer(response)
-        return self._completion(request, reply, response, answer.usage)
+        return self._endpoint.completion(request, reply, response, answer.usage)
 
     async def close(self) -> None:
         """Close the connections. Safe to call twice."""
-        await self._transport.close()
+        await self._endpoint.close()
 
     async def _complete_unified(self, request: ProviderRequest) -> Completion:
         body = chat_body(request.model_id, request.body, self._options.max_tokens_field)
-        reply = await self._post(request, body)
+        reply = await self._endpoint.post(request, body)
         answer = openai_chat.FAMILY.read_answer(_check(reply))
-        response = text_response(
-            answer.text,
-            stop_reason=answer.stop_reason,
-            usage=answer.usage,
-            latency_ms=reply.latency_ms,
-        )
-        return self._completion(request, reply, response, answer.usage)
-
-    async def _post(self, request: ProviderRequest, body: JsonObject) -> Reply:
-        if self._headers is None:
-            self._headers = self._make_headers()
-        reply = await self._transport.post(
-            self._url, self._headers, encode_json(body), request.timeout_s
-        )
-        if reply.status != 200:
-            error = explain(reply, request.model_id, self.name)
-            if isinstance(error, Throttled):
-                error.stated_quota = self._quotas.read(request.model_id, reply.headers)
-            raise error
-        return reply
-
-    def _completion(
-        self, request: ProviderRequest, reply: Reply, response: JsonObject, usage: TokenUsage | None
-    ) -> Completion:
-        stated = self._quotas.read(request.model_id, reply.headers)
-        return Completion(response, usage, reply.latency_ms, stated_quota=stated)
+        return self._endpoint.unified(request, reply, answer)
 
     def _make_headers(self) -> Mapping[str, str]:
         options = self._options
@@ -169,12 +143,7 @@ class OpenAIProvider:
         if key:
             headers["Authorization"] = f"Bearer {key}"
         elif not is_loopback(options.base_url) and not _has_credentials(options.headers):
-            raise NotConfigured(
-                f"no key for {options.base_url}: {options.api_key_env} is not set",
-                code="ApiKeyMissing",
-                hint=f"Set {options.api_key_env}, or name another variable as `api_key_env` of "
-                f"[providers.{self.name}] in outcrop.toml.",
-            )
+            raise no_key(options.base_url, options.api_key_env, self.name)
         return {**headers, **options.headers}
 
 

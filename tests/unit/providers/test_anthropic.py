@@ -174,7 +174,7 @@ def test_options_reach_the_wire(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_missing_key() -> None:
     provider = build(ProviderConfig("anthropic", "anthropic"))
-    assert str(provider._url) == "https://api.anthropic.com/v1/messages"
+    assert str(provider._endpoint.url) == "https://api.anthropic.com/v1/messages"
     with pytest.raises(AuthFailed, match="ANTHROPIC_API_KEY is not set") as caught:
         asyncio.run(provider.complete(unified()))
     assert caught.value.code == "ApiKeyMissing"

@@ -152,7 +152,7 @@ def test_the_name_of_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "max_tokens" not in received.json()
     official = build(ProviderConfig("openai", "openai"))
     assert official._options.max_tokens_field == "max_completion_tokens"
-    assert str(official._url) == "https://api.openai.com/v1/chat/completions"
+    assert str(official._endpoint.url) == "https://api.openai.com/v1/chat/completions"
 
 
 def test_keys_and_headers(monkeypatch: pytest.MonkeyPatch) -> None:
