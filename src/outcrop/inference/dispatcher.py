@@ -82,7 +82,7 @@ class Dispatcher:
         self._inbox = inbox
         self._may_move_on = may_move_on
         self._queue: deque[Flight] = deque()
-        self._workers: set[asyncio.Task[None]] = set()
+        self._workers: dict[asyncio.Task[None], None] = {}  # in their order
         self._working = 0
         self._apart = 0
         self._waits = Waits()
@@ -151,7 +151,7 @@ class Dispatcher:
         """Start a worker, with a flight that has its slot, or without one yet."""
         self._working += 1
         worker = self._runtime.loop.create_task(self._work(flight, failed))
-        self._workers.add(worker)
+        self._workers[worker] = None
         worker.add_done_callback(self._worker_ended)
 
     def _without_failed(self, flights: Sequence[Flight]) -> list[Flight]:
@@ -243,7 +243,7 @@ class Dispatcher:
             self._outbox = []
 
     def _worker_ended(self, worker: asyncio.Task[None]) -> None:
-        self._workers.discard(worker)
+        self._workers.pop(worker, None)
         if not worker.cancelled() and (bug := worker.exception()) is not None:
             emit_code_failed("a worker of the gateway", bug)
             self.stop(InternalError(f"the gateway failed: {bug!r}"))

@@ -97,7 +97,7 @@ class Gateway:
         self._providers: dict[str, Provider] = {}
         self._channels: dict[tuple[str, str], Channel] = {}
         self._kept_limits: dict[tuple[str, str], LearnedLimits] = {}
-        self._statements: set[Statement] = set()
+        self._statements: dict[Statement, None] = {}  # in their order
         self._background: set[asyncio.Task[None]] = set()
         self._lock = threading.Lock()
         self._is_closed = False
@@ -143,7 +143,7 @@ class Gateway:
         with self._lock:
             if self._is_closed:
                 raise InternalError("the gateway is closed")
-            self._statements.add(statement)
+            self._statements[statement] = None
         text = query_text if self._runtime.logs_prompts else None
         emit(StatementBegun(query_id, user, query_group, text))
         return statement
@@ -231,7 +231,7 @@ class Gateway:
 
     def _forget(self, statement: Statement) -> None:
         with self._lock:
-            self._statements.discard(statement)
+            self._statements.pop(statement, None)
         self._call(self._keep_limits)
 
     def _keep_limits(self) -> None:
