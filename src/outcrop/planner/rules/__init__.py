@@ -71,6 +71,7 @@ QUERY_RULES = (
     push_predicates_down,
     push_predicates_into_arms,
     push_predicates_below_groups,
+    turn_outer_joins_into_inner,  # again, of what was pushed into their blocks
     prune_unused_projections,
     lift_calls_out_of_arms,
     lift_calls_out_of_subqueries,
