@@ -108,12 +108,12 @@ def _calls(random: Random, numbers: Sequence[int]) -> NewCalls:
         fingerprints=[_fingerprint(number) for number in numbers],
         usages=[TokenUsage(80, 60)] * count,
         costs_usd=[0.001] * count,
+        started_at=[1e9 + numbers[0]] * count,
+        durations_ms=[200] * count,
         attempts=1,
         throttles=0,
         retries=0,
         possibly_paid=0,
-        started_at=1e9 + numbers[0],
-        duration_ms=200,
         answers=NewAnswers(
             responses, [None] * count, [300] * count, "2026-11-01", "ann", "query-1"
         ),

@@ -62,12 +62,12 @@ def groups_of_calls(draw: st.DrawFn) -> NewCalls:
         fingerprints=column(st.binary(min_size=20, max_size=20)),
         usages=column(USAGES),
         costs_usd=column(st.none() | st.floats(0, 1e6)),
+        started_at=[0.0] * count,
+        durations_ms=[1] * count,
         attempts=1,
         throttles=0,
         retries=0,
         possibly_paid=0,
-        started_at=0.0,
-        duration_ms=1,
         answers=answers,
     )
 

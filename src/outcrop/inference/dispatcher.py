@@ -1,12 +1,13 @@
 """The event loop's side of one question to a model: a queue of flights, and workers that send them.
 
-A worker takes one flight and stays with it until its answer is **on disk**, then takes the next.
-Where the provider answers in process without waiting, it takes a group, which is sent in one go
-(`group.py`), journaled in one transaction and handed on as one; what fails in a group goes on
-alone, in the slot that it has. All questions of a statement share its slots. So at most
-`max_concurrency` of its answers are paid for and not yet on disk: that many, and no more, a crash
-can cost. A worker that has nothing to do ends; workers are few and serve many flights, since a task
-for each invocation would cost more than all the rest.
+A worker takes one flight and stays with it until its answer is **on disk**, then takes the next;
+answers that come back in the same moment are put there together (`landing.py`). Where the provider
+answers in process without waiting, it takes a group, which is sent in one go (`group.py`),
+journaled in one transaction and handed on as one; what fails in a group goes on alone, in the slot
+that it has. All questions of a statement share its slots. So at most `max_concurrency` of its
+answers are paid for and not yet on disk: that many, and no more, a crash can cost. A worker that
+has nothing to do ends; workers are few and serve many flights, since a task for each invocation
+would cost more than all the rest.
 
 Everything here runs on the gateway's event loop, but for `is_stopped`, which any thread may read.
 """
@@ -328,7 +329,7 @@ class Dispatcher:
         answered = [flights[place] for place in group.places]
         try:
             if answered:
-                await self._landing.answered(answered, group.sent, groups.price)
+                await self._landing.group_answered(answered, group.sent, groups.price)
         finally:
             slots.release(len(answered))
 
@@ -376,7 +377,7 @@ class Dispatcher:
                 flight, tally, InternalError(f"provider code failed: {type(error).__name__}")
             )
         else:
-            await self._landing.answered([flight], sent, sender.price)
+            await self._landing.answered(flight, sent, sender.price)
 
     def _own_error(self, error: Error) -> ProviderError | None:
         """Return what a flight itself has met, where that is to be its error.

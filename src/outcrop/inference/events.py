@@ -257,8 +257,8 @@ def emit_calls(
     """Log calls that were answered, or have failed; `requests` where prompts are wanted."""
     if not is_logged(CallAnswered if calls.status is CallStatus.ANSWERED else RowFailed):
         return
-    columns = (calls.fingerprints, calls.usages, calls.costs_usd, requests)
-    for fingerprint, usage, cost_usd, request in zip(*columns, strict=True):
+    columns = (calls.fingerprints, calls.usages, calls.costs_usd, calls.durations_ms, requests)
+    for fingerprint, usage, cost_usd, duration_ms, request in zip(*columns, strict=True):
         if calls.status is CallStatus.ANSWERED:
             emit(
                 CallAnswered(
@@ -271,7 +271,7 @@ def emit_calls(
                     input_tokens=None if usage is None else usage.all_input_tokens,
                     output_tokens=None if usage is None else usage.output_tokens,
                     cost_usd=cost_usd,
-                    duration_ms=calls.duration_ms,
+                    duration_ms=duration_ms,
                     request=request,
                 )
             )

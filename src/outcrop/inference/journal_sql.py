@@ -267,12 +267,14 @@ def call_rows(calls: Sequence[NewCalls]) -> list[Rows]:
                 None if group.error_message is None else _text(group.error_message),
             ),
             [
-                (
-                    *(group.started_at, group.duration_ms, bytearray(fingerprint)),
-                    *(*_totals(usage), cost_usd),
-                )
-                for fingerprint, usage, cost_usd in zip(
-                    group.fingerprints, group.usages, group.costs_usd, strict=True
+                (started_at, duration_ms, bytearray(fingerprint), *_totals(usage), cost_usd)
+                for started_at, duration_ms, fingerprint, usage, cost_usd in zip(
+                    group.started_at,
+                    group.durations_ms,
+                    group.fingerprints,
+                    group.usages,
+                    group.costs_usd,
+                    strict=True,
                 )
             ],
         )

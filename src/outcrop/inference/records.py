@@ -91,11 +91,11 @@ class Payment:
 
 
 class NewCalls(NamedTuple):
-    """Invocations that were sent together, or one, or one that failed before it could be sent.
+    """Invocations that are journaled as one, or a single one; also one that could not be sent.
 
-    `fingerprints`, `usages` and `costs_usd` are columns, with a value for each; the rest is the
-    same for all. `answers` are there only if they came. `payments` are for all requests that were
-    made, also for those whose answer was lost.
+    `fingerprints`, `usages`, `costs_usd`, `started_at` and `durations_ms` are columns, with a value
+    for each; the rest is the same for all. `answers` are there only if they came. `payments` are
+    for all requests that were made, also for those whose answer was lost.
     """
 
     statement_id: int
@@ -105,12 +105,12 @@ class NewCalls(NamedTuple):
     fingerprints: Sequence[bytes]
     usages: Sequence[TokenUsage | None]
     costs_usd: Sequence[float | None]
+    started_at: Sequence[float]
+    durations_ms: Sequence[int]
     attempts: int
     throttles: int
     retries: int
     possibly_paid: int
-    started_at: float
-    duration_ms: int
     error_code: str | None = None
     error_message: str | None = None
     answers: NewAnswers | None = None

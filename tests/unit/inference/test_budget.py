@@ -338,7 +338,7 @@ def test_a_clock_that_is_set_back_forgets_nothing(
 
 def store(journal: Journal, *payments: Payment) -> None:
     call = NewCalls(
-        1, "here", MODEL, CallStatus.FAILED, [b"f"], [None], [None], 1, 0, 0, 1, NOON, 5,
+        1, "here", MODEL, CallStatus.FAILED, [b"f"], [None], [None], [NOON], [5], 1, 0, 0, 1,
         payments=payments,
     )  # fmt: skip
     asyncio.run(journal.store(call))
@@ -369,8 +369,8 @@ def test_what_a_killed_process_had_in_flight_counts_as_spent(
         assert paid is not None
         await journal.store(
             NewCalls(
-                1, "here", MODEL, CallStatus.ANSWERED, [b"f"], [None], [None], 1, 0, 0, 0, NOON, 5,
-                payments=(paid,),
+                1, "here", MODEL, CallStatus.ANSWERED, [b"f"], [None], [None], [NOON], [5],
+                1, 0, 0, 0, payments=(paid,),
             )
         )  # fmt: skip
         sums.journaled([paid])

@@ -51,15 +51,15 @@ def answered(
 ) -> NewCalls:
     answers = NewAnswers([response or {"n": number}], [None], [40], "2026-11-01", "ann", query_id)
     return NewCalls(
-        1, "here", "model-1", CallStatus.ANSWERED, [key(number)], [usage], [cost_usd], 1, 0, 0, 0,
-        1_001.0, 12, answers=answers,
+        1, "here", "model-1", CallStatus.ANSWERED, [key(number)], [usage], [cost_usd],
+        [1_001.0], [12], 1, 0, 0, 0, answers=answers,
     )  # fmt: skip
 
 
 def failed(number: int) -> NewCalls:
     return NewCalls(
-        1, "here", "model-1", CallStatus.FAILED, [key(number)], [None], [None], 6, 1, 5, 0,
-        1_002.0, 340, "ServiceUnavailable", "it is down \ud800",
+        1, "here", "model-1", CallStatus.FAILED, [key(number)], [None], [None],
+        [1_002.0], [340], 6, 1, 5, 0, "ServiceUnavailable", "it is down \ud800",
     )  # fmt: skip
 
 
@@ -202,7 +202,7 @@ def test_an_answer_that_is_no_json_fails_its_own_call_only(journal: Journal) -> 
     assert set(journal.lookup([key(1), key(2), key(3)])) == {key(1), key(3)}
 
 
-def test_calls_that_were_sent_together_are_kept_each_by_itself(journal: Journal) -> None:
+def test_calls_of_a_group_are_kept_each_by_itself(journal: Journal) -> None:
     usages = [USAGE, None, TokenUsage(1, 2)]
     costs_usd = [0.25, None, 0.5]
     one = answered(1)
@@ -211,6 +211,8 @@ def test_calls_that_were_sent_together_are_kept_each_by_itself(journal: Journal)
         fingerprints=[key(1), key(2), key(3)],
         usages=usages,
         costs_usd=costs_usd,
+        started_at=[1_001.0, 1_001.5, 1_000.0],
+        durations_ms=[12, 340, 0],
         answers=one.answers._replace(
             responses=[{"n": 1}, {"n": 2}, {"n": 3}],
             texts=[None, b'{"n":2}', None],
@@ -224,6 +226,8 @@ def test_calls_that_were_sent_together_are_kept_each_by_itself(journal: Journal)
     }
     assert [call.cost_usd for call in journal.calls()] == costs_usd
     assert [call.output_tokens for call in journal.calls()] == [5, None, 2]
+    assert [call.duration_ms for call in journal.calls()] == [12, 340, 0]
+    assert [call.started_at.timestamp() for call in journal.calls()] == [1_001.0, 1_001.5, 1_000.0]
     assert journal.token_history("here", "model-1") == TokenHistory(2, 100, 16, 7)
 
 

@@ -40,8 +40,9 @@ def call(number: int, model_id: str, cost_usd: float | None = 0.25) -> NewCalls:
     answers = NewAnswers([{"text": "long " * 200}], [None], [40], "2026-11-01", "ann", "q1")
     usage = TokenUsage(10, 5, 3, 2)
     return NewCalls(
-        1, "here", model_id, CallStatus.ANSWERED, [key(number)], [usage], [cost_usd], 1, 0, 0, 0,
-        number * DAY_S, 12, answers=answers, payments=(Payment("2026-11-01", "ann", model_id, 7),),
+        1, "here", model_id, CallStatus.ANSWERED, [key(number)], [usage], [cost_usd],
+        [number * DAY_S], [12], 1, 0, 0, 0, answers=answers,
+        payments=(Payment("2026-11-01", "ann", model_id, 7),),
     )  # fmt: skip
 
 
