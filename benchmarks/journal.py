@@ -89,7 +89,7 @@ def _fill(path: Path, entries: int) -> None:
             packed = [
                 journal_file.compress(journal_file.encode(r)) for r in calls.answers.responses
             ]
-            answers = journal_sql.answer_rows([calls], [packed], calls.started_at)
+            answers = journal_sql.answer_rows([calls], [packed], calls.started_at[0])
             with journal_file.transaction(connection, path):
                 journal_sql.insert(connection, journal_sql.INTO_ANSWER, answers)
                 journal_sql.insert(
