@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +12,7 @@ import pytest
 from outcrop.config import parse_config
 from outcrop.session import Session
 from outcrop.warehouse import Warehouse
-from tests.unit.providers.wire_server import Behaviour, WireServer, answer
+from tests.unit.providers.wire_server import Behaviour, answer, serving
 
 ROWS = 30
 LIMITS = (
@@ -49,22 +47,6 @@ ANTHROPIC = answer(
         "anthropic-ratelimit-output-tokens-limit": "300000",
     },
 )
-
-
-@contextmanager
-def serving(behaviour: Behaviour) -> Iterator[WireServer]:
-    """Run a server on an event loop of its own."""
-    server, loop = WireServer(behaviour), asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    try:
-        asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result()
-        yield server
-        asyncio.run_coroutine_threadsafe(server.__aexit__(None, None, None), loop).result()
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import fastjsonschema
@@ -17,12 +18,16 @@ from outcrop.catalog.objects import ExternalModel, ResponseType
 from outcrop.datatypes import DataType, TypeKind
 from outcrop.errors import ContentFiltered, OutputInvalid
 from outcrop.execution.compose_invocation import ANSWER_KEY, output_schema
+from outcrop.execution.typed_answer import as_text
 from outcrop.providers.base import JsonObject, RequestType
+from outcrop.providers.converse import text_of
 
 _BLOCKED = frozenset({"guardrail_intervened", "content_filtered"})
 _CUT = frozenset({"max_tokens", "model_context_window_exceeded"})
 _ASK_AFRESH = "SET outcrop.reuse_answers TO off; asks the model again."
 _EXCERPT_CHARACTERS = 60
+
+_parse_exactly = json.JSONDecoder(parse_float=Decimal).decode
 
 
 class AnswerReader:
@@ -42,58 +47,65 @@ class AnswerReader:
     def read(self, response: JsonObject) -> str:
         """Return the value of a response; raises ContentFiltered or OutputInvalid."""
         if self._is_raw:
-            return json.dumps(response, ensure_ascii=False)
+            return _write_json(response)
         stop = str(response.get("stopReason", ""))
         if stop in _BLOCKED:
             raise ContentFiltered(
                 f"the answer was blocked ({stop})", code=stop, hint="Change the prompt."
             )
         if self._is_whole_response:
-            return json.dumps(response, ensure_ascii=False)
-        text = answer_text(response)
+            return _write_json(response)
+        text = text_of(response)
         if not text.strip():
             raise OutputInvalid(
                 f"the answer is empty (stop reason {stop!r})", code="EmptyAnswer", hint=_ASK_AFRESH
             )
         if self._validate is None:
-            return _fit(text, self._model.returns)
+            return _fit(_whole_characters(text), self._model.returns)
         return self._read_json(text, is_cut=stop in _CUT)
 
     def _read_json(self, text: str, *, is_cut: bool) -> str:
         assert self._validate is not None
+        returns = self._model.returns
         try:
-            value = json.loads(text)
+            value = _parse_exactly(text) if _is_decimal(returns) else json.loads(text)
             self._validate(value)
-        except (ValueError, fastjsonschema.JsonSchemaException) as error:
+            if returns is not None and returns.kind is not TypeKind.SUPER:
+                return as_text(value[ANSWER_KEY], returns)
+        except (ValueError, RecursionError, fastjsonschema.JsonSchemaException) as error:
             cause = "was cut off before its end" if is_cut else "is not of the declared type"
             raise OutputInvalid(
                 f"the answer {cause}: {_excerpt(text)!r}",
                 code="AnswerCut" if is_cut else "AnswerNotOfType",
                 hint="Raise MAX_TOKENS." if is_cut else _ASK_AFRESH,
             ) from error
-        if self._model.output_schema is not None:
-            return json.dumps(value, ensure_ascii=False)
-        return _plain(value[ANSWER_KEY], self._model.returns)
+        return _write_json(value if returns is None else value[ANSWER_KEY])
 
 
-def is_cut(response: JsonObject) -> bool:
-    """Tell whether a response ended at its limit of tokens."""
-    return response.get("stopReason") in _CUT
+def _is_decimal(datatype: DataType | None) -> bool:
+    return datatype is not None and datatype.kind is TypeKind.DECIMAL
 
 
-def answer_text(response: JsonObject) -> str:
-    """Return the text of a Converse response: its text blocks, without reasoning or tool use."""
-    content = response.get("output", {}).get("message", {}).get("content", [])
-    texts = [block["text"] for block in content if isinstance(block, dict) and "text" in block]
-    return texts[0] if len(texts) == 1 else "".join(texts)
+def _write_json(value: object) -> str:
+    """Return a value as SUPER holds it; raises OutputInvalid for what JSON has no form for."""
+    try:
+        return _whole_characters(json.dumps(value, ensure_ascii=False, allow_nan=False))
+    except (ValueError, RecursionError) as error:
+        raise OutputInvalid(
+            f"the answer is no JSON: {error}", code="AnswerNotOfType", hint=_ASK_AFRESH
+        ) from error
 
 
-def _plain(value: object, datatype: DataType | None) -> str:
-    if datatype is not None and datatype.kind is TypeKind.SUPER:
-        return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
+def _whole_characters(text: str) -> str:
+    """Return `text` with U+FFFD for halves of characters, which UTF-8 has no form for.
+
+    A model that is cut within a character writes such, as an escape in its JSON.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 def _fit(text: str, datatype: DataType | None) -> str:

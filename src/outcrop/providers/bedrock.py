@@ -41,9 +41,10 @@ from outcrop.providers.bedrock_access import (
     open_session,
     require_botocore,
 )
-from outcrop.providers.converse import usage_of
+from outcrop.providers.converse import count_of, usage_of
 from outcrop.providers.families.base import complete_raw, find_foreign_family, recognize_family
 from outcrop.providers.options import check_option_names, parse_endpoint, text_option
+from outcrop.providers.rate_headers import is_count
 from outcrop.providers.sigv4 import make_target
 from outcrop.providers.transport import Reply, Transport, encode_json
 
@@ -223,9 +224,9 @@ def _usage_in_headers(headers: Mapping[str, str]) -> TokenUsage | None:
         headers.get(f"{prefix}{name}-token-count", "")
         for name in ("input", "output", "cache-read-input", "cache-write-input")
     ]
-    if not counted[0].isdigit():
+    if not is_count(counted[0]):
         return None
-    return TokenUsage(*(int(count) if count.isdigit() else 0 for count in counted))
+    return TokenUsage(*(count_of(int(count)) if is_count(count) else 0 for count in counted))
 
 
 def build(config: ProviderConfig) -> BedrockProvider:

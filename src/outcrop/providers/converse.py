@@ -5,6 +5,9 @@ back (Amazon Bedrock API reference, "Converse"); these are the pieces that they 
 
     text_of(response) -> str                        the text blocks of a response, joined
     text_of_content(content) -> str                 the same for one message's content
+    count_of(value) -> int                          a token count as a provider wrote it, else 0
+    string_of(value), object_of(value), first_object_of(value)
+                                                    the same for '', {}, and a list's first object
     usage_of(response) -> TokenUsage | None         what the provider counted
     text_response(text, *, stop_reason, usage, latency_ms) -> JsonObject
     text_completion(text, *, stop_reason, usage, latency_ms) -> Completion
@@ -32,6 +35,9 @@ _SHARED_MEMBERS = frozenset(
     {"messages", "system", "inferenceConfig", "additionalModelRequestFields", "outputConfig"}
 )
 
+# Of one call: a hundred times what the largest models can read.
+TOKENS_MAX = 1_000_000_000
+
 _quoted = json.JSONEncoder(ensure_ascii=False).encode
 
 # Where the start of a prompt ends that the provider is to keep for the next request.
@@ -55,19 +61,38 @@ def text_of_content(content: object) -> str:
         return content
     if not isinstance(content, Sequence):
         return ""
-    texts = (block.get("text") for block in content if isinstance(block, Mapping))
-    return "".join(text for text in texts if isinstance(text, str))
+    return "".join([string_of(object_of(block).get("text")) for block in content])
 
 
 def text_of(response: JsonObject) -> str:
     """Return the text of a Converse response; '' where it has none."""
-    message = (response.get("output") or {}).get("message") or {}
-    return text_of_content(message.get("content"))
+    return text_of_content(
+        object_of(object_of(response.get("output")).get("message")).get("content")
+    )
+
+
+def object_of(value: object) -> JsonObject:
+    """Return an object as a provider wrote it, {} where it is none."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def first_object_of(value: object) -> JsonObject:
+    """Return the first object of a list as a provider wrote it, {} where there is none."""
+    return object_of(value[0]) if isinstance(value, list) and value else {}
+
+
+def string_of(value: object) -> str:
+    """Return a string as a provider wrote it, '' where it is none."""
+    return value if isinstance(value, str) else ""
 
 
 def count_of(value: object) -> int:
-    """Return a token count as a provider wrote it; anything but a whole number counts as 0."""
-    return value if type(value) is int else 0
+    """Return a token count as a provider wrote it; what can be none counts as 0.
+
+    One below 0 would give money back to the budget, and one beyond 64 bits has no place in the
+    journal.
+    """
+    return value if type(value) is int and 0 <= value <= TOKENS_MAX else 0
 
 
 def usage_of(response: JsonObject) -> TokenUsage | None:

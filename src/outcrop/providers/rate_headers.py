@@ -89,7 +89,7 @@ class QuotaReader:
             return False
         remaining = headers.get(names.requests_remaining, "")
         reset_s = duration_s(headers.get(names.requests_reset, ""))
-        if reset_s is None or not _is_count(remaining) or int(remaining) >= limit:
+        if reset_s is None or not is_count(remaining) or int(remaining) >= limit:
             return False
         refill_s = limit * reset_s / (limit - int(remaining))
         return _DAY_S / 2 < refill_s < _DAY_S * 2
@@ -97,7 +97,7 @@ class QuotaReader:
 
 def duration_s(text: str) -> float | None:
     """Return the seconds of a duration such as `1s`, `6m0s`, `17ms`, or `10`, else None."""
-    if _is_count(text):
+    if is_count(text):
         return float(text)
     if not _DURATION.fullmatch(text):
         return None
@@ -107,12 +107,13 @@ def duration_s(text: str) -> float | None:
 def _limit(headers: Mapping[str, str], names: tuple[str, ...]) -> int | None:
     """Return the sum of some limits, None where one is not there, or is none."""
     values = [headers.get(name, "") for name in names]
-    if not all(_is_count(value) for value in values):
+    if not all(is_count(value) for value in values):
         return None
     return sum(map(int, values)) or None
 
 
-def _is_count(text: str) -> bool:
+def is_count(text: str) -> bool:
+    """Return whether the value of a header is a whole number, of a size that can be meant."""
     return text.isascii() and text.isdigit() and len(text) <= 15
 
 

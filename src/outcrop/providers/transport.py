@@ -76,7 +76,7 @@ class Reply:
         """Return the answer as a JSON object; raises Unavailable, since it was paid for."""
         try:
             value = _decode(str(self.body, "utf-8").removeprefix("\ufeff"))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise _bad_answer("an answer that is not JSON", self.body) from error
         if not isinstance(value, dict):
             raise _bad_answer("an answer that is not a JSON object", self.body)
@@ -86,7 +86,7 @@ class Reply:
         """Return the body of an error as a JSON object, {} where it is none."""
         try:
             value = json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
         return value if isinstance(value, dict) else {}
 

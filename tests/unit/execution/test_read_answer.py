@@ -11,7 +11,7 @@ import pytest
 from outcrop.catalog.objects import ExternalModel, ResponseType
 from outcrop.datatypes import BOOLEAN, DOUBLE, INTEGER, SUPER, DataType, TypeKind
 from outcrop.errors import ContentFiltered, OutputInvalid
-from outcrop.execution.read_answer import AnswerReader, answer_text, is_cut
+from outcrop.execution.read_answer import AnswerReader
 from outcrop.providers.base import RequestType
 from tests.unit.catalog.examples import model
 
@@ -37,15 +37,12 @@ def test_text_blocks_are_joined_and_other_blocks_left_out() -> None:
     content = response["output"]["message"]["content"]
     content.insert(0, {"reasoningContent": {"reasoningText": {"text": "hm"}}})
     content.append({"toolUse": {"name": "x", "input": {}}})
-    assert answer_text(response) == "one two"
     assert AnswerReader(MODEL).read(response) == "one two"
 
 
 @pytest.mark.parametrize("stop", ["max_tokens", "model_context_window_exceeded"])
 def test_a_text_that_was_cut_is_still_a_text(stop: str) -> None:
     assert _read(MODEL, "half an ans", stop=stop) == "half an ans"
-    assert is_cut(_response("x", stop=stop))
-    assert not is_cut(_response("x"))
 
 
 @pytest.mark.parametrize("stop", ["guardrail_intervened", "content_filtered"])
@@ -83,7 +80,7 @@ def test_a_raw_response_is_given_whatever_it_says() -> None:
         (INTEGER, "42", "42"),
         (INTEGER, "-1", "-1"),
         (DOUBLE, "0.25", "0.25"),
-        (DataType(TypeKind.DECIMAL, precision=5, scale=2), "1.5", "1.5"),
+        (DataType(TypeKind.DECIMAL, precision=5, scale=2), "1.5", "1.50"),
         (BOOLEAN, "true", "true"),
         (BOOLEAN, "false", "false"),
         (DataType(TypeKind.DATE), '"2026-11-23"', "2026-11-23"),
@@ -116,6 +113,35 @@ def test_an_answer_of_another_type_is_the_rows_error(returns: DataType, text: st
         _read(replace(MODEL, returns=returns), text)
     assert caught.value.code == "AnswerNotOfType"
     assert "outcrop.reuse_answers" in str(caught.value.hint)
+
+
+def test_half_a_character_is_replaced() -> None:
+    """As where a model is cut within an emoji; JSON can say it, UTF-8 cannot."""
+    assert _read(MODEL, "a\ud83d") == "a\ufffd"
+    whole = replace(MODEL, response_type=ResponseType.SUPER)
+    assert '"a\ufffd"' in _read(whole, "a\ud83d")
+    assert _read(replace(MODEL, returns=SUPER), '{"answer": "\\ud83d"}') == '"\ufffd"'
+
+
+def test_a_response_that_json_has_no_form_for_is_the_rows_error() -> None:
+    raw = replace(MODEL, request_type=RequestType.RAW, response_type=ResponseType.SUPER)
+    with pytest.raises(OutputInvalid, match="the answer is no JSON") as caught:
+        AnswerReader(raw).read({"score": float("nan")})
+    assert caught.value.code == "AnswerNotOfType"
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        {"output": None},
+        {"output": {"message": [1]}},
+        {"output": {"message": {"content": 1}}},
+        {"output": {"message": {"content": [None, {"text": 1}]}}, "stopReason": ["x"]},
+    ],
+)
+def test_a_response_of_another_form_is_empty(response: dict[str, Any]) -> None:
+    with pytest.raises(OutputInvalid, match="the answer is empty"):
+        AnswerReader(MODEL).read(response)
 
 
 def test_an_answer_that_was_cut_says_so() -> None:

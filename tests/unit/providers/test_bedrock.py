@@ -188,6 +188,13 @@ def test_the_service_counts_tokens_better_than_the_family() -> None:
     assert completion.usage == TokenUsage(12, 34, 5, 0)
     (completion,), _ = ask(answer(response), request=request)
     assert completion.usage is None
+    odd = {**headers, "X-Amzn-Bedrock-Output-Token-Count": "9" * 15}
+    (completion,), _ = ask(answer(response, headers=odd), request=request)
+    assert completion.usage == TokenUsage(12, 0, 5, 0)
+    (completion,), _ = ask(
+        answer(response, headers={next(iter(headers)): "9" * 30}), request=request
+    )
+    assert completion.usage is None
 
 
 def test_a_body_of_no_known_family_is_the_models_own_business() -> None:

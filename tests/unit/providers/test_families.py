@@ -9,7 +9,7 @@ from botocore.validate import ParamValidator
 
 from outcrop.errors import Rejected
 from outcrop.providers.base import Completion, ProviderRequest, RequestType, TokenUsage
-from outcrop.providers.converse import text_response
+from outcrop.providers.converse import TOKENS_MAX, text_response
 from outcrop.providers.families.base import (
     FAMILIES,
     Family,
@@ -581,3 +581,27 @@ def test_a_raw_request_is_asked_in_the_neutral_form() -> None:
     assert asked == [ProviderRequest("m", RequestType.UNIFIED, converse, timeout_s=3)]
     assert completion.response["results"][0]["outputText"] == "La"
     assert (completion.usage, completion.latency_ms) == (USAGE, 6)
+
+
+ODD_VALUES = [None, "x", 1, -1, 10**30, float("nan"), True, [], [None], ["x"], [[]], {}, {"x": 1}]
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_a_response_of_another_form_is_read_as_an_empty_one(family: Family) -> None:
+    """What a service sends that nobody would expect is no reason to lose what was paid for."""
+    converse = text_response("La", stop_reason="end_turn", usage=CACHED, latency_ms=1)
+    whole = family.from_converse(converse, "m")
+    for key, value in whole.items():
+        for odd in ODD_VALUES:
+            within = dict.fromkeys(_keys_in(value), odd)
+            for instead in (odd, within, [within]):
+                answer = family.read_answer({**whole, key: instead})
+                assert isinstance(answer.text, str)
+                assert isinstance(answer.stop_reason, str)
+                assert all(0 <= count <= TOKENS_MAX for count in answer.usage or ())
+
+
+def _keys_in(value: Any) -> list[str]:
+    """Return the keys of an object, or of the first one of a list."""
+    first = value[0] if isinstance(value, list) and value else value
+    return list(first) if isinstance(first, dict) else []

@@ -7,7 +7,9 @@ import json
 import socket
 import ssl
 import struct
-from collections.abc import Awaitable, Callable, Mapping
+import threading
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, TypeAlias
@@ -136,3 +138,21 @@ class WireServer:
         }
         body = await reader.readexactly(int(headers.get("content-length", "0")))
         return Received(method, target, headers, body)
+
+
+@contextmanager
+def serving(*behaviours: Behaviour) -> Iterator[WireServer]:
+    """Run a server on an event loop and a thread of its own."""
+    server, loop = WireServer(*behaviours), asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result()
+        try:
+            yield server
+        finally:
+            asyncio.run_coroutine_threadsafe(server.__aexit__(None, None, None), loop).result()
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()

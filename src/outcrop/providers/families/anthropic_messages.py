@@ -5,13 +5,14 @@ On Bedrock the body names `anthropic_version` and no model; at Anthropic it is t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
 from outcrop.providers.base import JsonObject, TokenUsage
 from outcrop.providers.converse import (
     count_of,
+    string_of,
     text_format,
     text_of,
     text_of_content,
@@ -117,10 +118,9 @@ def _read_answer(response: JsonObject) -> FamilyAnswer:
             count_of(counted.get("cache_read_input_tokens")),
             count_of(counted.get("cache_creation_input_tokens")),
         )
-    reason = response.get("stop_reason") or "end_turn"
-    content = response.get("content")
-    blocks = content if isinstance(content, Sequence) else ()
-    return FamilyAnswer(text_of_content(blocks), _CONVERSE_REASONS.get(reason, reason), usage)
+    reason = string_of(response.get("stop_reason")) or "end_turn"
+    text = text_of_content(response.get("content"))
+    return FamilyAnswer(text, _CONVERSE_REASONS.get(reason, reason), usage)
 
 
 FAMILY = Family(

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from outcrop.providers.base import JsonObject
-from outcrop.providers.converse import text_of
+from outcrop.providers.converse import string_of, text_of
 from outcrop.providers.families.family import (
     Family,
     FamilyAnswer,
@@ -85,7 +85,7 @@ def _read_answer(response: JsonObject) -> FamilyAnswer:
         reason = "max_tokens"
     else:
         reason = "end_turn" if response.get("stop") in (None, _TURN_END) else "stop_sequence"
-    return FamilyAnswer(response.get("completion") or "", reason, None)
+    return FamilyAnswer(string_of(response.get("completion")), reason, None)
 
 
 FAMILY = Family(

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from outcrop.errors import Rejected
 from outcrop.providers.base import JsonObject
-from outcrop.providers.converse import text_of
+from outcrop.providers.converse import string_of, text_of
 from outcrop.providers.families.family import (
     Family,
     FamilyAnswer,
@@ -88,7 +88,8 @@ def _from_converse(response: JsonObject, model_id: str) -> JsonObject:
 def _read_answer(response: JsonObject) -> FamilyAnswer:
     # The guide writes the reasons in lower case, the service in upper case.
     reason = str(response.get("finish_reason", "")).upper()
-    return FamilyAnswer(response.get("text") or "", _CONVERSE_REASONS.get(reason, "end_turn"), None)
+    text = string_of(response.get("text"))
+    return FamilyAnswer(text, _CONVERSE_REASONS.get(reason, "end_turn"), None)
 
 
 FAMILY = Family(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from outcrop.providers.base import JsonObject, TokenUsage
-from outcrop.providers.converse import count_of, text_of, usage_of
+from outcrop.providers.converse import count_of, string_of, text_of, usage_of
 from outcrop.providers.families.family import (
     Family,
     FamilyAnswer,
@@ -83,7 +83,7 @@ def _read_answer(response: JsonObject) -> FamilyAnswer:
             count_of(response.get("generation_token_count")),
         )
     reason = "max_tokens" if response.get("stop_reason") == "length" else "end_turn"
-    return FamilyAnswer(response.get("generation") or "", reason, usage)
+    return FamilyAnswer(string_of(response.get("generation")), reason, usage)
 
 
 FAMILY = Family(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from outcrop.providers.base import JsonObject
-from outcrop.providers.converse import text_of
+from outcrop.providers.converse import first_object_of, string_of, text_of
 from outcrop.providers.families.family import (
     Family,
     FamilyAnswer,
@@ -63,9 +63,9 @@ def _from_converse(response: JsonObject, model_id: str) -> JsonObject:
 
 
 def _read_answer(response: JsonObject) -> FamilyAnswer:
-    first = (response.get("outputs") or [{}])[0]
+    first = first_object_of(response.get("outputs"))
     reason = "max_tokens" if first.get("stop_reason") == "length" else "end_turn"
-    return FamilyAnswer(first.get("text") or "", reason, None)
+    return FamilyAnswer(string_of(first.get("text")), reason, None)
 
 
 FAMILY = Family(

@@ -10,7 +10,16 @@ from types import MappingProxyType
 from typing import Any
 
 from outcrop.providers.base import JsonObject, TokenUsage
-from outcrop.providers.converse import count_of, text_format, text_of, text_of_content, usage_of
+from outcrop.providers.converse import (
+    count_of,
+    first_object_of,
+    object_of,
+    string_of,
+    text_format,
+    text_of,
+    text_of_content,
+    usage_of,
+)
 from outcrop.providers.families.family import (
     Family,
     FamilyAnswer,
@@ -123,17 +132,17 @@ def _read_usage(counted: object) -> TokenUsage | None:
     """OpenAI's `prompt_tokens` hold the cached ones as well; ours keep the two apart."""
     if not isinstance(counted, Mapping):
         return None
-    details: Any = counted.get("prompt_tokens_details") or {}
+    details = object_of(counted.get("prompt_tokens_details"))
     prompt_tokens = count_of(counted.get("prompt_tokens"))
     cached = min(count_of(details.get("cached_tokens")), prompt_tokens)
     return TokenUsage(prompt_tokens - cached, count_of(counted.get("completion_tokens")), cached)
 
 
 def _read_answer(response: JsonObject) -> FamilyAnswer:
-    first = (response.get("choices") or [{}])[0]
-    message = first.get("message") or {}
+    first = first_object_of(response.get("choices"))
+    message = object_of(first.get("message"))
     # Mistral's chat form on Bedrock writes `stop_reason`; a refusal has its text in `refusal`.
-    finish = first.get("finish_reason") or first.get("stop_reason") or "stop"
+    finish = string_of(first.get("finish_reason") or first.get("stop_reason")) or "stop"
     text = text_of_content(message.get("content"))
     reason = _CONVERSE_REASONS.get(finish, finish)
     if not text and message.get("refusal"):

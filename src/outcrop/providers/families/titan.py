@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from outcrop.providers.base import JsonObject, TokenUsage
-from outcrop.providers.converse import count_of, text_of, usage_of
+from outcrop.providers.converse import count_of, first_object_of, string_of, text_of, usage_of
 from outcrop.providers.families.family import (
     Family,
     FamilyAnswer,
@@ -71,15 +71,14 @@ def _from_converse(response: JsonObject, model_id: str) -> JsonObject:
 
 
 def _read_answer(response: JsonObject) -> FamilyAnswer:
-    results = response.get("results") or [{}]
-    first = results[0]
+    first = first_object_of(response.get("results"))
     usage = None
     if "inputTextTokenCount" in response:
         usage = TokenUsage(
             count_of(response["inputTextTokenCount"]), count_of(first.get("tokenCount"))
         )
-    reason = _CONVERSE_REASONS.get(first.get("completionReason", ""), "end_turn")
-    return FamilyAnswer(first.get("outputText") or "", reason, usage)
+    reason = _CONVERSE_REASONS.get(string_of(first.get("completionReason")), "end_turn")
+    return FamilyAnswer(string_of(first.get("outputText")), reason, usage)
 
 
 FAMILY = Family(
